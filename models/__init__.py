@@ -1,0 +1,1 @@
+"""Encoders of person crops and descriptions, and the vocabulary the other packages share."""

@@ -1,0 +1,1 @@
+"""One file per architecture; a card names its architecture by the name of the file."""

@@ -1,0 +1,1 @@
+"""The HTTP service: a description in, ranked person crops out."""

@@ -1,0 +1,1 @@
+"""From captioned person crops to a model directory: data sets, losses, training, evaluation."""

@@ -1,0 +1,1 @@
+"""Rendered people: person crops, exact attributes and true captions, all from one seed."""
