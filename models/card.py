@@ -57,6 +57,12 @@ class ModelCard(Schema):
         return hashlib.sha256(canonical.encode()).hexdigest()
 
 
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file as 64 hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def read_card(directory: Path) -> ModelCard:
     """Read ``card.json`` of a model directory.
 

@@ -1,1 +1,16 @@
-"""One file per architecture; a card names its architecture by the name of the file."""
+"""One file per architecture; a card names its architecture by the name of the file.
+
+What a file offers (``models/loading.py`` finds it by these names, and nothing is registered):
+
+- ``load(card, directory, *, device, precision) -> PersonEncoder``: always. Reads a Descry model
+  directory, whose card names this file.
+- ``recognises(shapes) -> bool`` and ``from_checkpoint(checkpoint, *, device, precision)``: where
+  the architecture has published checkpoints of another layout. ``shapes`` maps the names of a
+  file's tensors to their shapes.
+- ``SCHEME`` and ``from_name(name, *, device, precision)``: where models have names that a source
+  can state as ``SCHEME:name``.
+"""
+
+from models.torchvision_operators import declare_missing_operators
+
+declare_missing_operators()

@@ -1,0 +1,1 @@
+"""Speed as ratios within one run, never as a test that fails on a busy machine."""

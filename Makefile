@@ -1,0 +1,67 @@
+# Descry. `make demo` and `make test` need Python 3.11 or later with venv, and nothing else.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+FAISS  ?= cpu
+HOST   ?= 127.0.0.1
+PORT   ?= 8000
+
+VENV := .venv
+BIN  := $(VENV)/bin
+READY := $(VENV)/ready-$(FAISS)
+READY_DEV := $(VENV)/ready-$(FAISS)-dev
+GALLERY := demo/gallery
+INDEX := demo/index
+
+.PHONY: help setup demo test lint bench clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo    set up, render a demo gallery, index it, serve it at http://$(HOST):$(PORT)"
+	@echo "make test    set up and run the tests"
+	@echo "make lint    set up and run the static checks"
+	@echo "make bench   set up and measure speed against a plain loop"
+	@echo "make clean   remove the virtual environment and the demo"
+	@echo "settings:    PORT=$(PORT) HOST=$(HOST) FAISS=cpu|gpu PYTHON=$(PYTHON)"
+
+$(VENV)/created:
+	@test -n "$(PYTHON)" || { echo "No python3 found: install Python 3.11 or later, or name it: make PYTHON=/path/to/python3.11"; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is older than Python 3.11: name a newer one, as in make PYTHON=/path/to/python3.11"; exit 1; }
+	"$(PYTHON)" -m venv $(VENV)
+	@touch $@
+
+$(READY): $(VENV)/created pyproject.toml constraints.txt
+	@echo "Installing Descry and what it needs (1.3 GB or more; a minute or two on a good connection) ..."
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$(FAISS)]'
+	@touch $@
+
+$(READY_DEV): $(READY)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$(FAISS),dev]'
+	@touch $@
+
+setup: $(READY)
+
+# The people of the demo come from a seed and a setting that no training run uses.
+$(GALLERY)/export.json: | $(READY)
+	$(BIN)/python -m training render --people 600 --sightings 4 --seed 20260 --out $(GALLERY)
+
+$(INDEX)/CURRENT: $(GALLERY)/export.json models/default/card.json | $(READY)
+	$(BIN)/python -m indexer build --crops $(GALLERY)/crops --metadata $(GALLERY)/metadata.csv --index $(INDEX) --name demo
+
+demo: $(READY) $(INDEX)/CURRENT
+	$(BIN)/python -m service --index $(INDEX) --host $(HOST) --port $(PORT)
+
+test: $(READY_DEV)
+	$(BIN)/python -m pytest
+
+lint: $(READY_DEV)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/deptry .
+
+bench: $(READY_DEV)
+	$(BIN)/python -m tests.performance
+
+clean:
+	rm -rf $(VENV) demo

@@ -1,0 +1,169 @@
+"""``python -m indexer``: build, verify and info.
+
+Exit codes: 0 all is well, 1 failed, 2 wrong use, 3 built, but some files were quarantined.
+"""
+
+import contextlib
+import json
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Never
+
+import structlog
+import typer
+from pydantic import JsonValue
+from rich.console import Console
+
+from indexer import reports
+from indexer.build import DEFAULT_OPTIONS, BuildOptions, prepare_build, run_build
+from indexer.bundle import published_generation, read_generation_manifest
+from indexer.progress import drawn_progress
+from indexer.verification import verify_index
+from models.errors import DescryError
+from models.loading import DEFAULT, load_encoder
+
+FAILED = 1
+SOME_QUARANTINED = 3
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__
+)
+log = structlog.get_logger()
+
+IndexOption = Annotated[Path, typer.Option(help="The index folder.")]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Put one JSON object on stdout; logs stay on stderr.")
+]
+
+
+@app.callback()
+def _log_to_stderr() -> None:
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=0),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
+@app.command()
+def build(  # noqa: PLR0913 - a parameter for each option of the command line
+    *,
+    crops: Annotated[Path, typer.Option(help="The folder of person crops, searched wholly.")],
+    index: IndexOption,
+    model: Annotated[
+        str, typer.Option(help="default, a model directory, a checkpoint, or open_clip:ARCH/TAG.")
+    ] = DEFAULT,
+    metadata: Annotated[
+        Path | None,
+        typer.Option(help="csv, jsonl or parquet: path, camera, captured_at, track_id, others."),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="The index's name; default: the folder's.")
+    ] = None,
+    batch_size: Annotated[
+        int, typer.Option(min=1, max=4096, help="Crops encoded at once.")
+    ] = DEFAULT_OPTIONS.batch_size,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.")] = "auto",
+    workers: Annotated[
+        int, typer.Option(min=1, max=64, help="Threads that decode images.")
+    ] = DEFAULT_OPTIONS.workers,
+    as_json: JsonOption = False,
+) -> None:
+    """Index a folder of person crops and publish the result."""
+    with _one_line_errors(as_json=as_json):
+        options = BuildOptions(
+            model_source=_lasting_source(model),
+            metadata=metadata,
+            name=name or None,
+            batch_size=batch_size,
+            workers=workers,
+            precision=precision,
+        )
+        prepared = prepare_build(crops, index, options)
+        for warning in prepared.warnings:
+            log.warning(warning)
+        log.info("crops found, loading the model", crops=len(prepared.found.paths), model=model)
+        encoder = load_encoder(model, device=device, precision=precision)
+        with drawn_progress(Console(stderr=True)) as on_progress:
+            report = run_build(prepared, encoder, on_progress)
+        _tell(
+            reports.build_object(index, report),
+            reports.build_lines(index, report),
+            as_json=as_json,
+        )
+    if report.manifest.counts.quarantined:
+        _leave(SOME_QUARANTINED)
+
+
+@app.command()
+def verify(
+    *,
+    index: IndexOption,
+    sources: Annotated[
+        bool, typer.Option("--sources", help="Also read every original crop again.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Read the published generation again and check it."""
+    with _one_line_errors(as_json=as_json):
+        verification = verify_index(index, sources=sources)
+        _tell(
+            reports.verify_object(index, verification),
+            reports.verify_lines(index, verification),
+            as_json=as_json,
+        )
+    if verification.problems:
+        _leave(FAILED)
+
+
+@app.command()
+def info(*, index: IndexOption, as_json: JsonOption = False) -> None:
+    """Print what the published generation is."""
+    with _one_line_errors(as_json=as_json):
+        folder = published_generation(index)
+        manifest = read_generation_manifest(folder)
+        _tell(
+            reports.info_object(index, folder, manifest),
+            reports.info_lines(folder, manifest),
+            as_json=as_json,
+        )
+
+
+def _tell(value: Mapping[str, JsonValue], lines: Iterable[str], *, as_json: bool) -> None:
+    typer.echo(json.dumps(value) if as_json else "\n".join(lines))
+
+
+@contextlib.contextmanager
+def _one_line_errors(*, as_json: bool) -> Iterator[None]:
+    """Turn what a user can mend into one line on stderr, and exit with 1.
+
+    Raises:
+        Exit: In place of the error.
+    """
+    try:
+        yield
+    except (DescryError, OSError) as error:
+        message = " ".join(str(error).split())
+        log.error(message)  # noqa: TRY400 - the message says how to mend it; no trace helps
+        if as_json:
+            typer.echo(json.dumps({"error": {"kind": type(error).__name__, "message": message}}))
+        raise typer.Exit(FAILED) from error
+
+
+def _leave(code: int) -> Never:
+    """End the command with an exit code.
+
+    Raises:
+        Exit: Always.
+    """
+    raise typer.Exit(code)
+
+
+def _lasting_source(model: str) -> str:
+    """Return what loads the same model from any working directory."""
+    path = Path(model).expanduser()
+    return str(path.resolve()) if model != DEFAULT and path.exists() else model

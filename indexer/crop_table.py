@@ -1,0 +1,115 @@
+"""The crops of a generation, one row each, as an Arrow file that is read where it lies."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import pyarrow as pa
+
+from indexer.records import ColumnType, Crop
+from models.errors import BundleDamaged
+
+_ROWS_PER_BATCH = 8192
+_FIELDS = (
+    pa.field("id", pa.string(), nullable=False),
+    pa.field("path", pa.string(), nullable=False),
+    pa.field("content_sha256", pa.string(), nullable=False),
+    pa.field("media_type", pa.string(), nullable=False),
+    pa.field("size_bytes", pa.int64(), nullable=False),
+    pa.field("width", pa.int32(), nullable=False),
+    pa.field("height", pa.int32(), nullable=False),
+    pa.field("camera", pa.string()),
+    pa.field("captured_at", pa.timestamp("us", tz="UTC")),
+    pa.field("track_id", pa.string()),
+)
+_EXTRA_TYPES = {
+    "text": pa.string(),
+    "integer": pa.int64(),
+    "number": pa.float64(),
+    "boolean": pa.bool_(),
+}
+
+
+class CropTableWriter:
+    """Appends crops; ``extra_types`` names the free metadata columns."""
+
+    def __init__(self, path: Path, extra_types: Mapping[str, ColumnType]) -> None:
+        extras = [pa.field(name, _EXTRA_TYPES[kind]) for name, kind in extra_types.items()]
+        self._schema = pa.schema([*_FIELDS, *extras])
+        self._sink = path.open("wb")
+        self._writer = pa.ipc.new_file(self._sink, self._schema)
+        self._pending: list[dict[str, object]] = []
+
+    def append(self, crop: Crop) -> None:
+        """Add the next row."""
+        fields = {field.name: getattr(crop, field.name) for field in _FIELDS}
+        self._pending.append({**fields, **crop.extra})
+        if len(self._pending) == _ROWS_PER_BATCH:
+            self._write_batch()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if error is None and self._pending:
+            self._write_batch()
+        self._writer.close()
+        self._sink.close()
+
+    def _write_batch(self) -> None:
+        self._writer.write_batch(pa.RecordBatch.from_pylist(self._pending, self._schema))
+        self._pending.clear()
+
+
+class CropTable:
+    """The rows of a written table, memory-mapped; safe to read from many threads."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the file.
+
+        Raises:
+            BundleDamaged: If it cannot be read or lacks a column.
+        """
+        try:
+            table = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
+        except (OSError, pa.ArrowException) as error:
+            raise BundleDamaged(
+                f"{path} cannot be read as an Arrow file: {error}. Build the index again."
+            ) from error
+        if table.schema.names[: len(_FIELDS)] != [field.name for field in _FIELDS]:
+            raise BundleDamaged(f"{path} lacks columns of a crop table. Build the index again.")
+        self._batches: list[pa.RecordBatch] = table.to_batches()
+        self._starts = np.cumsum([0, *(batch.num_rows for batch in self._batches)])
+        self.extra_names = tuple(table.schema.names[len(_FIELDS) :])
+        self.size: int = table.num_rows
+        ids = np.asarray(table.column("id").to_pylist(), dtype=np.bytes_)
+        self._rows_by_id = np.argsort(ids, kind="stable")
+        self._sorted_ids = ids[self._rows_by_id]
+
+    def crop(self, row: int) -> Crop:
+        """Return the crop of one row."""
+        number = int(np.searchsorted(self._starts, row, side="right")) - 1
+        batch = self._batches[number].slice(row - int(self._starts[number]), 1)
+        values: dict[str, Any] = {
+            name: batch.column(name)[0].as_py() for name in batch.schema.names
+        }
+        extra = {name: values.pop(name) for name in self.extra_names}
+        time: datetime | None = values.pop("captured_at")
+        return Crop(captured_at=time and time.astimezone(UTC), extra=extra, **values)
+
+    def find(self, crop_id: str) -> tuple[int, Crop] | None:
+        """Return row and crop of an id, or None."""
+        place = int(np.searchsorted(self._sorted_ids, crop_id.encode(errors="replace")))
+        if place == self.size:
+            return None
+        row = int(self._rows_by_id[place])
+        crop = self.crop(row)
+        return (row, crop) if crop.id == crop_id else None

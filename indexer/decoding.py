@@ -1,0 +1,153 @@
+"""From the bytes of a file to an upright RGB image, whatever the bytes are."""
+
+import contextlib
+import hashlib
+import io
+import os
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import ExifTags, Image, UnidentifiedImageError
+
+from indexer.crop_files import read_crop_file
+from indexer.thumbnails import make_thumbnail
+from models.errors import CropUnreadable
+
+MAX_PIXELS = 40_000_000
+MIN_SIDE = 8
+# A person crop is far below this. Larger photos are averaged down by whole factors as soon as
+# they are decoded, so that the images waiting for the encoder fit in memory.
+MAX_KEPT_PIXELS = 2_000_000
+
+_FORMATS = ("JPEG", "PNG", "WEBP", "BMP")
+_MEDIA_TYPES = {
+    "JPEG": "image/jpeg",
+    "MPO": "image/jpeg",  # what Pillow calls a JPEG with further pictures behind it
+    "PNG": "image/png",
+    "WEBP": "image/webp",
+    "BMP": "image/bmp",
+}
+_ID_DIGITS = 20
+_TURNS = {  # EXIF 2.32, 4.6.4 A, tag 274: how the stored picture was turned
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+@dataclass(frozen=True)
+class DecodedCrop:
+    """One readable file: what it is, its RGB image, and its thumbnail (WebP).
+
+    ``width`` and ``height`` are those of the upright image in the file; ``image`` is smaller
+    where the file holds more than ``MAX_KEPT_PIXELS``.
+    """
+
+    id: str
+    path: str
+    content_sha256: str
+    media_type: str
+    size_bytes: int
+    width: int
+    height: int
+    image: Image.Image
+    thumbnail: bytes
+
+
+def crop_id(path: str, content_sha256: str) -> str:
+    """Return 20 hexadecimal digits that change with the relative path and with the content."""
+    digest = hashlib.sha256(os.fsencode(path) + b"\0" + content_sha256.encode())
+    return digest.hexdigest()[:_ID_DIGITS]
+
+
+def decode_crop(root: Path, path: str) -> DecodedCrop:
+    """Read a file once and decode it; ``root`` must be resolved.
+
+    Raises:
+        CropUnreadable: If it cannot be read or decoded safely; the message is the reason alone.
+    """
+    content = read_crop_file(root, path)
+    digest = hashlib.sha256(content).hexdigest()
+    image, media_type = decode_image(content)
+    width, height = image.size
+    if width * height > MAX_KEPT_PIXELS:
+        image = image.reduce(int(np.ceil(np.sqrt(width * height / MAX_KEPT_PIXELS))))
+    return DecodedCrop(
+        id=crop_id(path, digest),
+        path=path,
+        content_sha256=digest,
+        media_type=media_type,
+        size_bytes=len(content),
+        width=width,
+        height=height,
+        image=image,
+        thumbnail=make_thumbnail(image),
+    )
+
+
+@contextlib.contextmanager
+def silent_pillow() -> Iterator[None]:
+    """Keep Pillow from warning of oddities in files; what cannot be decoded is an error anyway.
+
+    For the one thread that runs a build: the filter holds for the whole process meanwhile.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"PIL\.")
+        yield
+
+
+def decode_image(content: bytes) -> tuple[Image.Image, str]:
+    """Return the upright RGB image (the first frame) and its media type.
+
+    Transparent parts become white. The header is judged before any pixel is decoded.
+
+    Raises:
+        CropUnreadable: If the bytes are no image, or one that is too small, too large or broken.
+    """
+    if not content:
+        raise CropUnreadable("the file is empty")
+    try:
+        with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
+            _check_size(*image.size)
+            media_type = _MEDIA_TYPES[image.format or ""]
+            image.load()
+            return _rgb(_upright(image)), media_type
+    except CropUnreadable:
+        raise
+    except UnidentifiedImageError as error:
+        raise CropUnreadable("not a JPEG, PNG, WebP or BMP image") from error
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise CropUnreadable(f"too many pixels: {error}; at most {MAX_PIXELS:,}") from error
+    except Exception as error:
+        # Broken files make decoders fail in many ways; none of them may end a build.
+        raise CropUnreadable(f"the image is broken: {error}") from error
+
+
+def _check_size(width: int, height: int) -> None:
+    if width * height > MAX_PIXELS:
+        raise CropUnreadable(f"too many pixels: {width}x{height}, at most {MAX_PIXELS:,} in all")
+    if min(width, height) < MIN_SIDE:
+        raise CropUnreadable(f"too small: {width}x{height}, at least {MIN_SIDE}x{MIN_SIDE}")
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    # ImageOps.exif_transpose would also write the EXIF block anew, and fail where it is odd.
+    turn = _TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+    return image if turn is None else image.transpose(turn)
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I;16"):  # Pillow's own conversion would clip at 255
+        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
+    if image.has_transparency_data:
+        with_alpha = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, "white")
+        return Image.alpha_composite(white, with_alpha).convert("RGB")
+    return image.convert("RGB")

@@ -1,0 +1,39 @@
+"""The values a gallery hands out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+JsonScalar = str | int | float | bool | None
+ColumnType = Literal["text", "integer", "number", "boolean"]
+
+
+@dataclass(frozen=True)
+class Crop:
+    """One indexed image of one person.
+
+    ``path`` is relative to the crops folder, with ``/``; ``width`` and ``height`` are pixels of
+    the upright image; ``captured_at`` is in UTC; ``extra`` holds the free metadata columns.
+    """
+
+    id: str
+    path: str
+    content_sha256: str
+    media_type: str
+    size_bytes: int
+    width: int
+    height: int
+    camera: str | None
+    captured_at: datetime | None
+    track_id: str | None
+    extra: Mapping[str, JsonScalar]
+
+
+@dataclass(frozen=True)
+class Hit:
+    """One ranked answer: rank from 1, score = cosine of query and crop in -1..1."""
+
+    rank: int
+    score: float
+    crop: Crop

@@ -1,0 +1,315 @@
+"""The compact dual encoder: a residual CNN for crops and a small BERT for descriptions.
+
+Sources: basic residual blocks of He et al., Deep Residual Learning, 2016
+(https://arxiv.org/abs/1512.03385, figure 5 left); horizontal stripes of Sun et al., Beyond Part
+Models, 2018 (https://arxiv.org/abs/1711.09349); BERT of Devlin et al., 2019
+(https://arxiv.org/abs/1810.04805), transformers' implementation. Small enough to ship inside the
+package and to train on a CPU.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Self
+
+import torch
+from PIL import Image
+from pydantic import Field, ValidationError, model_validator
+from torch import nn
+from torch.nn import functional
+from transformers import BertConfig, BertModel
+
+from models.card import CARD_FILE, WEIGHTS_FILE, ModelCard, file_sha256
+from models.contracts import Float32Array, PersonEncoder
+from models.devices import choose_device, choose_dtype
+from models.errors import CheckpointMismatch, CheckpointUnreadable
+from models.images import preprocess
+from models.schema import Schema
+from models.state_dicts import read_weights, require_fit
+from models.tokenizers.bert_wordpiece import Tokens, WordPieces
+from models.unit_rows import unit_rows
+
+VOCABULARY_FILE = "vocab.txt"
+
+
+class CompactDualSizes(Schema):
+    """The dimensions of both towers; the vocabulary's checksum is part of what the model is.
+
+    ``grid_height`` and ``grid_width`` are those of the last feature map at the card's image
+    size; other image sizes resample the position table to theirs.
+    """
+
+    stage_widths: tuple[int, ...] = Field(min_length=1, max_length=6)
+    stage_depths: tuple[int, ...] = Field(min_length=1, max_length=6)
+    grid_height: int = Field(ge=1, le=64)
+    grid_width: int = Field(ge=1, le=64)
+    attention_heads: int = Field(ge=1, le=64)
+    stripes: int = Field(ge=1, le=32)
+    text_width: int = Field(ge=1, le=2048)
+    text_layers: int = Field(ge=1, le=24)
+    text_heads: int = Field(ge=1, le=64)
+    max_tokens: int = Field(ge=3, le=512)
+    vocabulary_size: int = Field(ge=5, le=1_000_000)
+    vocabulary_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> Self:
+        if len(self.stage_widths) != len(self.stage_depths):
+            raise ValueError("stage_widths and stage_depths must be equally many")
+        if self.stage_widths[-1] % self.attention_heads or self.text_width % self.text_heads:
+            raise ValueError("a width must be a multiple of its number of attention heads")
+        return self
+
+    @property
+    def feature_width(self) -> int:
+        """The width of the pooled image features: one part per stripe and one maximum."""
+        return self.stage_widths[-1] * (self.stripes + 1)
+
+
+class ResidualBlock(nn.Module):
+    """Two 3x3 convolutions beside a shortcut."""
+
+    def __init__(self, width_in: int, width: int, stride: int) -> None:
+        super().__init__()
+        self.convolution1 = nn.Conv2d(width_in, width, 3, stride, 1, bias=False)
+        self.norm1 = nn.BatchNorm2d(width)
+        self.convolution2 = nn.Conv2d(width, width, 3, 1, 1, bias=False)
+        self.norm2 = nn.BatchNorm2d(width)
+        # A block that begins as its shortcut trains faster (Goyal et al. 2017, section 5.1).
+        nn.init.zeros_(self.norm2.weight)
+        self.shortcut: nn.Module = nn.Identity()
+        if stride != 1 or width_in != width:
+            self.shortcut = nn.Sequential(
+                nn.Conv2d(width_in, width, stride, stride, bias=False), nn.BatchNorm2d(width)
+            )
+
+    def forward(self, maps: torch.Tensor) -> torch.Tensor:
+        """Map ``(n, c, h, w)`` to ``(n, width, h / stride, w / stride)``."""
+        inner = functional.relu(self.norm1(self.convolution1(maps)))
+        return functional.relu(self.shortcut(maps) + self.norm2(self.convolution2(inner)))
+
+
+class AttentionBlock(nn.Module):
+    """One pre-norm transformer layer over the cells of a feature map."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.norm1 = nn.LayerNorm(width)
+        self.qkv = nn.Linear(width, 3 * width)
+        self.out = nn.Linear(width, width)
+        self.norm2 = nn.LayerNorm(width)
+        self.widen = nn.Linear(width, 2 * width)
+        self.narrow = nn.Linear(2 * width, width)
+
+    def forward(self, cells: torch.Tensor) -> torch.Tensor:
+        """Map ``(n, p, c)`` to the same shape."""
+        n, p, c = cells.shape
+        qkv = self.qkv(self.norm1(cells)).view(n, p, 3, self.heads, c // self.heads)
+        query, key, value = qkv.permute(2, 0, 3, 1, 4).unbind(0)  # 3 times (n, heads, p, c / heads)
+        scores = query @ key.transpose(-1, -2) * (c // self.heads) ** -0.5  # (n, heads, p, p)
+        mixed = scores.softmax(-1).to(value.dtype) @ value
+        cells = cells + self.out(mixed.transpose(1, 2).reshape(n, p, c))
+        inner = functional.gelu(self.widen(self.norm2(cells)), approximate="tanh")
+        return cells + torch.as_tensor(self.narrow(inner))
+
+
+class ImageTower(nn.Module):
+    """Residual stages, one attention block, stripes and a maximum."""
+
+    def __init__(self, sizes: CompactDualSizes) -> None:
+        super().__init__()
+        width = sizes.stage_widths[0]
+        self.stripes = sizes.stripes
+        self.stem = nn.Sequential(
+            nn.Conv2d(3, width, 3, 2, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU()
+        )
+        blocks: list[nn.Module] = []
+        stages = zip(sizes.stage_widths, sizes.stage_depths, strict=True)
+        for stage, (stage_width, depth) in enumerate(stages):
+            for block in range(depth):
+                stride = 2 if stage > 0 and block == 0 else 1
+                blocks.append(ResidualBlock(width, stage_width, stride))
+                width = stage_width
+        self.body = nn.Sequential(*blocks)
+        grid = (sizes.grid_height, sizes.grid_width)
+        self.positions = nn.Parameter(torch.randn(1, width, *grid) * 0.02)
+        self.attention = AttentionBlock(width, sizes.attention_heads)
+        self.norm = nn.LayerNorm(width)
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Map normalised pixels ``(n, 3, h, w)`` to float32 features ``(n, f)``."""
+        maps = self.body(self.stem(pixels.contiguous(memory_format=torch.channels_last)))
+        n, c, h, w = maps.shape
+        positions: torch.Tensor = self.positions
+        if positions.shape[2:] != (h, w):
+            positions = functional.interpolate(positions, (h, w), mode="bilinear")
+        cells = (maps + positions.to(maps.dtype)).flatten(2).transpose(1, 2)  # (n, h * w, c)
+        cells = self.norm(self.attention(cells)).float()
+        maps = cells.transpose(1, 2).reshape(n, c, h, w)
+        stripes = functional.adaptive_avg_pool2d(maps, (self.stripes, 1)).flatten(1)
+        return torch.cat([stripes, maps.amax((2, 3))], dim=1)  # (n, c * (stripes + 1))
+
+
+class TextTower(nn.Module):
+    """BERT; its first piece's output beside the mean over all pieces."""
+
+    def __init__(self, sizes: CompactDualSizes) -> None:
+        super().__init__()
+        config = BertConfig(
+            vocab_size=sizes.vocabulary_size,
+            hidden_size=sizes.text_width,
+            num_hidden_layers=sizes.text_layers,
+            num_attention_heads=sizes.text_heads,
+            intermediate_size=3 * sizes.text_width,
+            max_position_embeddings=sizes.max_tokens,
+            type_vocab_size=1,
+            hidden_dropout_prob=0.0,
+            attention_probs_dropout_prob=0.0,
+        )
+        self.bert = BertModel(config, add_pooling_layer=False)
+        # On a CPU the fused attention's gradient takes longer than all else in this tower.
+        self.bert.set_attn_implementation("eager")
+
+    def forward(self, tokens: Tokens) -> torch.Tensor:
+        """Map the pieces of n descriptions to float32 features ``(n, 2 * text width)``."""
+        output = self.bert(input_ids=tokens.ids, attention_mask=tokens.mask)
+        pieces: torch.Tensor = output.last_hidden_state.float()  # (n, t, c)
+        weights = tokens.mask.unsqueeze(-1).float()
+        mean = (pieces * weights).sum(1) / weights.sum(1)
+        return torch.cat([pieces[:, 0], mean], dim=1)
+
+
+class CompactDual(nn.Module):
+    """Both towers and their projections into the joint space."""
+
+    def __init__(self, sizes: CompactDualSizes, embedding_width: int) -> None:
+        super().__init__()
+        self.image_tower = ImageTower(sizes)
+        self.image_projection = nn.Linear(sizes.feature_width, embedding_width)
+        self.text_tower = TextTower(sizes)
+        self.text_projection = nn.Linear(2 * sizes.text_width, embedding_width)
+
+    def image_features(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Return pooled features float32 ``(n, f)`` of normalised pixels ``(n, 3, h, w)``."""
+        features: torch.Tensor = self.image_tower(pixels)
+        return features
+
+    def image_rows(self, features: torch.Tensor) -> torch.Tensor:
+        """Return unit rows float32 ``(n, d)`` of pooled image features ``(n, f)``."""
+        return functional.normalize(self.image_projection(features).float(), dim=1)
+
+    def text_rows(self, tokens: Tokens) -> torch.Tensor:
+        """Return unit rows float32 ``(n, d)`` of n descriptions."""
+        return functional.normalize(self.text_projection(self.text_tower(tokens)).float(), dim=1)
+
+
+class CompactDualEncoder:
+    """Encodes crops and descriptions with a trained ``CompactDual``."""
+
+    def __init__(
+        self,
+        card: ModelCard,
+        network: CompactDual,
+        word_pieces: WordPieces,
+        *,
+        device: torch.device,
+        dtype: torch.dtype,
+    ) -> None:
+        self._card = card
+        self._network = network.to(device).eval()
+        self._word_pieces = word_pieces
+        self._device = device
+        self._dtype = dtype
+
+    @property
+    def card(self) -> ModelCard:
+        """What the weights are."""
+        return self._card
+
+    def encode_images(self, images: Sequence[Image.Image]) -> Float32Array:
+        """Return one unit row per crop: float32 ``(n, d)``."""
+        return unit_rows(images, self._image_rows, self._card.embedding_width)
+
+    def encode_texts(self, texts: Sequence[str]) -> Float32Array:
+        """Return one unit row per description: float32 ``(n, d)``."""
+        return unit_rows(texts, self._text_rows, self._card.embedding_width)
+
+    def _image_rows(self, images: Sequence[Image.Image]) -> torch.Tensor:
+        pixels = preprocess(images, self._card.image).to(self._device)
+        with self._autocast():
+            return self._network.image_rows(self._network.image_features(pixels))
+
+    def _text_rows(self, texts: Sequence[str]) -> torch.Tensor:
+        ids, mask = self._word_pieces(texts)
+        with self._autocast():
+            return self._network.text_rows(Tokens(ids.to(self._device), mask.to(self._device)))
+
+    def _autocast(self) -> torch.autocast:
+        reduced = self._dtype is not torch.float32
+        return torch.autocast(self._device.type, torch.bfloat16, enabled=reduced)
+
+
+def load(card: ModelCard, directory: Path, *, device: str, precision: str) -> PersonEncoder:
+    """Read the weights and the vocabulary that ``card`` describes.
+
+    ``auto`` precision is fp32: the towers are small, and a crop's row must not depend on the
+    other crops of its batch by more than rounding.
+
+    Raises:
+        CheckpointUnreadable: If a file is missing or damaged, or the card's sizes make no model.
+        CheckpointMismatch: If the tensors or the vocabulary do not fit the card.
+        ConfigurationInvalid: If the device or the precision is unknown or not there.
+    """
+    chosen = choose_device(device)
+    dtype = choose_dtype("fp32" if precision == "auto" else precision, chosen)
+    sizes = read_sizes(card)
+    word_pieces = _read_vocabulary(directory / VOCABULARY_FILE, sizes)
+    weights = read_weights(directory)
+    # A card may state sizes beyond any memory; without storage its shapes cost nothing.
+    with torch.device("meta"):
+        network = CompactDual(sizes, card.embedding_width)
+    require_fit(shapes_of(weights), shapes_of(network.state_dict()), directory / WEIGHTS_FILE)
+    network = CompactDual(sizes, card.embedding_width)
+    network.load_state_dict(weights)
+    return CompactDualEncoder(card, network, word_pieces, device=chosen, dtype=dtype)
+
+
+def read_sizes(card: ModelCard) -> CompactDualSizes:
+    """Return the dimensions a card states.
+
+    Raises:
+        CheckpointUnreadable: If they are incomplete or make no model.
+    """
+    try:
+        return CompactDualSizes.model_validate(card.sizes)
+    except ValidationError as error:
+        raise CheckpointUnreadable(
+            f"the sizes of model {card.name!r} make no compact_dual: {error}. "
+            "Export the model again, or name another model directory."
+        ) from error
+
+
+def shapes_of(tensors: Mapping[str, torch.Tensor]) -> dict[str, tuple[int, ...]]:
+    """Return the shape of each tensor."""
+    return {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+
+
+def _read_vocabulary(path: Path, sizes: CompactDualSizes) -> WordPieces:
+    try:
+        found = file_sha256(path)
+    except OSError as error:
+        raise CheckpointUnreadable(
+            f"{path} cannot be read: {error}. Copy the whole model directory."
+        ) from error
+    if found != sizes.vocabulary_sha256:
+        raise CheckpointUnreadable(
+            f"{path} is damaged or belongs to another card: its SHA-256 is {found}, "
+            f"{CARD_FILE} says {sizes.vocabulary_sha256}. Copy or export the model again."
+        )
+    word_pieces = WordPieces(path, sizes.max_tokens)
+    if len(word_pieces) != sizes.vocabulary_size:
+        raise CheckpointMismatch(
+            f"{path} has {len(word_pieces)} word pieces, {CARD_FILE} says "
+            f"{sizes.vocabulary_size}. Use the card that was exported with this vocabulary."
+        )
+    return word_pieces

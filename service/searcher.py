@@ -1,0 +1,59 @@
+"""From a description to ranked crops; knows no HTTP."""
+
+import threading
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from indexer.gallery import Gallery, Hit
+from models.contracts import Float32Array, PersonEncoder
+
+
+class EncodingBroken(RuntimeError):
+    """The encoder returned something that is no unit vector of the index's width."""
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """The hits of one search, best first, and the seconds it took to encode and to search."""
+
+    hits: list[Hit]
+    encode_s: float
+    search_s: float
+    total_s: float
+
+
+class Searcher:
+    """An encoder over a gallery built with it; safe to use from many threads."""
+
+    def __init__(self, encoder: PersonEncoder, gallery: Gallery) -> None:
+        self._encoder = encoder
+        self._gallery = gallery
+        # An encoder promises nothing about concurrent calls, and one call already uses all cores.
+        self._encoder_lock = threading.Lock()
+
+    def search(self, text: str, limit: int) -> Ranking:
+        """Return the ``limit`` crops that fit ``text`` best.
+
+        Raises:
+            EncodingBroken: If the encoder's answer cannot be searched with.
+        """
+        started = time.perf_counter()
+        query = self._encode(text)
+        encoded = time.perf_counter()
+        hits = self._gallery.search(query, limit)
+        ended = time.perf_counter()
+        return Ranking(hits, encoded - started, ended - encoded, ended - started)
+
+    def _encode(self, text: str) -> Float32Array:
+        with self._encoder_lock:
+            rows = self._encoder.encode_texts([text])  # (1, d)
+        expected = (1, self._encoder.card.embedding_width)
+        if rows.shape != expected or not np.isfinite(rows).all():
+            raise EncodingBroken(
+                f"the encoder returned shape {rows.shape} (expected {expected}) "
+                f"or numbers that are not finite"
+            )
+        query: Float32Array = rows[0]
+        return query

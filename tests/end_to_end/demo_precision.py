@@ -1,0 +1,107 @@
+"""How often the first ten crops are right, judged by the exact attributes of rendered people.
+
+Run from the repository root, after `make demo` has rendered and indexed its gallery:
+
+    python -m tests.end_to_end.demo_precision demo/gallery demo/index
+"""
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean
+
+from indexer.gallery import Gallery, read_manifest
+from models.loading import load_encoder
+
+Attributes = Mapping[str, str | None]
+COLOURS = ("red", "blue", "green", "yellow", "black", "white")
+TROUSERS = {"trousers", "jeans", "leggings", "sweatpants"}
+HATS = {"cap", "beanie", "brimmed hat", "helmet"}
+DEPTH = 10
+
+
+@dataclass(frozen=True)
+class Question:
+    """A query, the group it is reported in, and which crops are right answers to it."""
+
+    text: str
+    group: str
+    is_right: Callable[[Attributes], bool]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """How many of the first ten crops were right, and the share of right crops in the gallery."""
+
+    question: Question
+    precision: float
+    share: float
+
+
+def colour_questions() -> list[Question]:
+    """Return a top, a trousers and a skirt question for each of the six colours."""
+
+    def upper(colour: str) -> Callable[[Attributes], bool]:
+        return lambda seen: seen["upper_colour"] == colour
+
+    def lower(colour: str, kinds: set[str]) -> Callable[[Attributes], bool]:
+        return lambda seen: seen["lower_colour"] == colour and seen["lower_type"] in kinds
+
+    questions = []
+    for colour in COLOURS:
+        questions += [
+            Question(f"person in a {colour} top", "top", upper(colour)),
+            Question(f"person in {colour} trousers", "trousers", lower(colour, TROUSERS)),
+            Question(f"person in a {colour} skirt", "skirt", lower(colour, {"skirt"})),
+        ]
+    return questions
+
+
+def belonging_questions() -> list[Question]:
+    """Return a backpack, a hat and a bag question."""
+    return [
+        Question("person with a backpack", "carried", lambda seen: seen["bag"] == "backpack"),
+        Question("person wearing a hat", "carried", lambda seen: seen["headwear"] in HATS),
+        Question("person with a bag", "carried", lambda seen: seen["bag"] not in (None, "none")),
+    ]
+
+
+def read_attributes(rendered: Path) -> dict[str, Attributes]:
+    """Return the exact attributes of each crop by its path within the crops folder."""
+    lines = (rendered / "attributes.jsonl").read_text().splitlines()
+    return {record["path"]: record["attributes"] for record in map(json.loads, lines)}
+
+
+def ask(rendered: Path, index: Path, questions: list[Question]) -> list[Answer]:
+    """Search the index for each question and judge the first ten crops."""
+    attributes = read_attributes(rendered)
+    encoder = load_encoder(read_manifest(index).model.source)
+    gallery = Gallery.open(index, encoder.card)
+    rows = encoder.encode_texts([question.text for question in questions])
+    answers = []
+    for question, row in zip(questions, rows, strict=True):
+        hits = gallery.search(row, DEPTH)
+        right = [question.is_right(attributes[hit.crop.path]) for hit in hits]
+        share = mean(question.is_right(seen) for seen in attributes.values())
+        answers.append(Answer(question, sum(right) / DEPTH, share))
+    gallery.close()
+    return answers
+
+
+def main(rendered: Path, index: Path) -> None:
+    answers = ask(rendered, index, [*colour_questions(), *belonging_questions()])
+    print(f"{'query':<28}{'P@10':>6}{'share':>8}")
+    for answer in answers:
+        print(f"{answer.question.text:<28}{answer.precision:>6.2f}{answer.share:>8.3f}")
+    for group in ("top", "trousers", "skirt", "carried"):
+        members = [answer for answer in answers if answer.question.group == group]
+        precision, share = mean(a.precision for a in members), mean(a.share for a in members)
+        print(f"mean of {group:<20}{precision:>6.2f}{share:>8.3f}")
+    coloured = [answer for answer in answers if answer.question.group != "carried"]
+    print(f"{'mean of colour + garment':<28}{mean(a.precision for a in coloured):>6.2f}")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -1,0 +1,123 @@
+"""Measure Descry against the plain loop: `make bench`, or python -m tests.performance.
+
+Both sides take turns on the same crops and the same weights in one process, so that a busy
+machine slows both alike; what counts is the median of the ratios of the turns.
+"""
+
+import argparse
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+import torch
+from PIL import Image
+
+from indexer.build import BuildOptions, build
+from indexer.gallery import Gallery
+from models.contracts import PersonEncoder
+from models.loading import load_encoder
+from service.searcher import Searcher
+from tests.performance.plain_loop import PlainLoop
+
+NAMED = BuildOptions(name="bench")
+QUERIES = ("woman in red coat", "man with a black backpack, blue jeans and white sneakers")
+
+
+@dataclass(frozen=True)
+class Turns:
+    """Seconds of each side, turn by turn."""
+
+    name: str
+    plain_s: list[float]
+    descry_s: list[float]
+
+    def line(self, unit: str, per_s: Callable[[float], float]) -> str:
+        ratio = median(p / d for p, d in zip(self.plain_s, self.descry_s, strict=True))
+        plain, descry = per_s(median(self.plain_s)), per_s(median(self.descry_s))
+        return f"{self.name:<46}{plain:>10.2f}{descry:>10.2f} {unit:<9}{ratio:>7.2f}x"
+
+
+def seconds(action: Callable[[], object]) -> float:
+    """Return how long one call takes."""
+    started = time.perf_counter()
+    action()
+    return time.perf_counter() - started
+
+
+def take_turns(
+    name: str, turns: int, plain: Callable[[], object], descry: Callable[[], object]
+) -> Turns:
+    """Call both sides once to warm up, then in turns."""
+    plain()
+    descry()
+    pairs = [(seconds(plain), seconds(descry)) for _ in range(turns)]
+    return Turns(name, [p for p, _ in pairs], [d for _, d in pairs])
+
+
+def draw_crops(folder: Path, number: int) -> None:
+    """Write JPEG crops of noise at the sizes of real ones; content does not change the time."""
+    numbers = np.random.default_rng(0)
+    for position in range(number):
+        width, height = int(numbers.integers(60, 200)), int(numbers.integers(160, 500))
+        coarse = numbers.integers(0, 256, (16, 8, 3), dtype=np.uint8)
+        Image.fromarray(coarse).resize((width, height)).save(folder / f"{position:05}.jpg")
+
+
+def compare(loop: PlainLoop, encoders: dict[str, PersonEncoder], crops: Path, turns: int) -> None:
+    """Print a line for the build and one for a search with each encoder."""
+    number = len(list(crops.iterdir()))
+    plain_index = loop.build(crops)
+    print(f"{'':<46}{'plain':>10}{'Descry':>10} {'':<9}{'ratio':>8}")
+    for name, encoder in encoders.items():
+        with tempfile.TemporaryDirectory() as folder:
+            index = Path(folder) / "index"
+            built = take_turns(
+                f"build, {name}",
+                turns,
+                lambda: loop.build(crops),
+                lambda index=index, encoder=encoder: build(crops, index, encoder, NAMED),
+            )
+            print(built.line("images/s", lambda s: number / s))
+            gallery = Gallery.open(index, encoder.card)
+            searcher = Searcher(encoder, gallery)
+            searched = take_turns(
+                f"search, {name}",
+                turns * 5,
+                lambda: [loop.search(plain_index, text, 20) for text in QUERIES],
+                lambda searcher=searcher: [searcher.search(text, 20) for text in QUERIES],
+            )
+            print(searched.line("ms", lambda s: 1000 * s / len(QUERIES)))
+            gallery.close()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--crops", type=int, default=64, help="number of crops to index")
+    parser.add_argument("--turns", type=int, default=3, help="turns of each side")
+    arguments = parser.parse_args()
+    loop = PlainLoop()
+    with tempfile.TemporaryDirectory() as folder:
+        checkpoint = Path(folder) / "random_clip.pt"
+        torch.save(loop.model.state_dict(), checkpoint)
+        encoders = {
+            "CLIP ViT-B/16 384x128, same weights, fp32": load_encoder(checkpoint, precision="fp32"),
+            "CLIP ViT-B/16 384x128, same weights, auto": load_encoder(checkpoint),
+            "default model": load_encoder("default"),
+        }
+        crops = Path(folder) / "crops"
+        crops.mkdir()
+        draw_crops(crops, arguments.crops)
+        print(
+            f"{arguments.crops} crops, {arguments.turns} turns, torch {torch.__version__}, "
+            f"{torch.get_num_threads()} threads, {torch.cpu.get_capabilities()['cpu_name']}"
+        )
+        print("plain = open_clip ViT-B/16 384x128 fp32 + exact FAISS; medians; ratio > 1: faster")
+        compare(loop, encoders, crops, arguments.turns)
+
+
+if __name__ == "__main__":
+    main()

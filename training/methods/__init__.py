@@ -1,0 +1,1 @@
+"""Training methods: an encoder with its training-only heads, and what it optimises."""
