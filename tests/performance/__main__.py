@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -58,6 +59,12 @@ def take_turns(
     return Turns(name, [p for p, _ in pairs], [d for _, d in pairs])
 
 
+def each_query(search: Callable[[str, int], object]) -> None:
+    """Search for each of the queries."""
+    for text in QUERIES:
+        search(text, 20)
+
+
 def draw_crops(folder: Path, number: int) -> None:
     """Write JPEG crops of noise at the sizes of real ones; content does not change the time."""
     numbers = np.random.default_rng(0)
@@ -78,17 +85,16 @@ def compare(loop: PlainLoop, encoders: dict[str, PersonEncoder], crops: Path, tu
             built = take_turns(
                 f"build, {name}",
                 turns,
-                lambda: loop.build(crops),
-                lambda index=index, encoder=encoder: build(crops, index, encoder, NAMED),
+                partial(loop.build, crops),
+                partial(build, crops, index, encoder, NAMED),
             )
             print(built.line("images/s", lambda s: number / s))
             gallery = Gallery.open(index, encoder.card)
-            searcher = Searcher(encoder, gallery)
             searched = take_turns(
                 f"search, {name}",
                 turns * 5,
-                lambda: [loop.search(plain_index, text, 20) for text in QUERIES],
-                lambda searcher=searcher: [searcher.search(text, 20) for text in QUERIES],
+                partial(each_query, partial(loop.search, plain_index)),
+                partial(each_query, Searcher(encoder, gallery).search),
             )
             print(searched.line("ms", lambda s: 1000 * s / len(QUERIES)))
             gallery.close()

@@ -28,7 +28,7 @@ PEOPLE = 2000
 
 
 def anybody(rng: np.random.Generator) -> dict[str, str | None]:
-    """Draw every slot evenly, tie together what belongs together, hide a fifth of the slots."""
+    """Draw every slot evenly, tie together what belongs together, hide a fifth of it."""
     seen: dict[str, str | None] = {
         slot: values[int(rng.integers(len(values)))] for slot, values in SLOTS.items()
     }
@@ -43,9 +43,13 @@ def anybody(rng: np.random.Generator) -> dict[str, str | None]:
     for thing in ("bag", "headwear", "carried"):
         if seen[thing] == NONE:
             seen[f"{thing}_colour"] = NONE
-    for slot in SLOT_NAMES:
+    garments = [
+        [slot for slot in SLOT_NAMES if slot.startswith(part)] for part in ("upper_", "lower_")
+    ]
+    others = [[slot] for slot in SLOT_NAMES if not slot.startswith(("upper_", "lower_"))]
+    for slots in [*garments, *others]:
         if rng.random() < 0.2:
-            seen[slot] = None
+            seen |= dict.fromkeys(slots)
     return seen
 
 
