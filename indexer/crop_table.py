@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from indexer.records import ColumnType, Crop
@@ -96,11 +97,20 @@ class CropTable:
 
     def crop(self, row: int) -> Crop:
         """Return the crop of one row."""
-        number = int(np.searchsorted(self._starts, row, side="right")) - 1
-        batch = self._batches[number].slice(row - int(self._starts[number]), 1)
-        values: dict[str, Any] = {
-            name: batch.column(name)[0].as_py() for name in batch.schema.names
-        }
+        return self.crops(np.array([row]))[0]
+
+    def crops(self, rows: npt.NDArray[np.int64]) -> list[Crop]:
+        """Return the crops of some rows, in the order of ``rows``."""
+        numbers = np.searchsorted(self._starts, rows, side="right") - 1
+        found: dict[int, Crop] = {}
+        for number in np.unique(numbers):
+            places = np.flatnonzero(numbers == number)
+            taken = self._batches[number].take(pa.array(rows[places] - self._starts[number]))
+            crops = map(self._crop, taken.to_pylist())
+            found.update(zip(places.tolist(), crops, strict=True))
+        return [found[place] for place in range(len(rows))]
+
+    def _crop(self, values: dict[str, Any]) -> Crop:
         extra = {name: values.pop(name) for name in self.extra_names}
         time: datetime | None = values.pop("captured_at")
         return Crop(captured_at=time and time.astimezone(UTC), extra=extra, **values)

@@ -87,9 +87,10 @@ class Gallery:
             ValueError: If the query is not a finite vector of the gallery's width, or limit < 1.
         """
         scores, rows = self._index.search(query, limit)
+        ranked = zip(scores, self._crops.crops(rows), strict=True)
         return [
-            Hit(rank=rank, score=float(score), crop=self._crops.crop(int(row)))
-            for rank, (score, row) in enumerate(zip(scores, rows, strict=True), start=1)
+            Hit(rank=rank, score=float(score), crop=crop)
+            for rank, (score, crop) in enumerate(ranked, start=1)
         ]
 
     def crop(self, crop_id: str) -> Crop | None:

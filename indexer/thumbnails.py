@@ -12,7 +12,6 @@ from PIL import Image
 from models.errors import BundleDamaged
 
 SIZE = (128, 256)
-MEDIA_TYPE = "image/webp"
 _QUALITY = 80
 _METHOD = 2  # of 0 (fast) to 6 (small): half the time of the default 4, 5 % larger files
 

@@ -159,7 +159,7 @@ def _errors_told() -> Iterator[None]:
     try:
         yield
     except DescryError as error:
-        console.print(f"[bold red]error:[/] {error}", highlight=False)
+        console.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
         raise typer.Exit(FAILED) from error
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from indexer import ann
 from indexer.ann import ExactIndex, write_index
 from models.contracts import Float32Array
 from models.errors import BundleDamaged
@@ -51,7 +52,10 @@ def test_rows_closer_than_half_precision_can_tell_are_ranked_right(tmp_path: Pat
     assert rows.tolist() == by_hand(vectors, query, 10)
 
 
-def test_equal_rows_keep_their_order_even_across_the_limit(tmp_path: Path) -> None:
+def test_equal_rows_keep_their_order_even_across_the_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ann, "_ROWS_PER_PRODUCT", 64)
     vectors = unit_rows(900)
     vectors[100:700] = vectors[5]
     scores, rows = opened(tmp_path, vectors).search(vectors[5], 50)

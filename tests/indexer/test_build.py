@@ -84,6 +84,14 @@ def test_bad_files_are_quarantined_with_their_reasons_and_counted(
     assert {item.path: item.reason for item in report.quarantined} == reasons
 
 
+def test_a_picture_with_broken_exif_is_indexed_without_a_warning(
+    crops: Path, index: Path, encoder: ColourEncoder
+) -> None:
+    exif = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12"  # ends within its first tag
+    Image.new("RGB", (16, 32), "red").save(crops / "exif.jpg", exif=exif)
+    assert build(crops, index, encoder).quarantined == ()
+
+
 def test_strange_names_are_indexed_like_others(
     tmp_path: Path, index: Path, encoder: ColourEncoder
 ) -> None:

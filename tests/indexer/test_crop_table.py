@@ -2,6 +2,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -74,6 +75,7 @@ def test_every_row_is_found_by_id_across_batches(
     crops = [crop(number) for number in range(100)]
     table = CropTable(written(tmp_path, *crops))
     assert [table.crop(row) for row in range(100)] == crops
+    assert table.crops(np.array([99, 0, 50, 0])) == [crops[99], crops[0], crops[50], crops[0]]
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(table.find, [each.id for each in crops])) == list(enumerate(crops))
 

@@ -1,0 +1,158 @@
+"""The whole job with the commands a newcomer types: render, index, serve, describe, find."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import mean
+from typing import IO
+
+import httpx
+import pytest
+
+from tests.end_to_end.demo_precision import (
+    DEPTH,
+    Attributes,
+    ask,
+    colour_questions,
+    read_attributes,
+)
+
+ROOT = Path(__file__).parent.parent.parent
+PEOPLE, SIGHTINGS = 200, 2
+START_S = 90
+
+
+def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run ``python -m ...`` from the repository root."""
+    command = [sys.executable, "-m", *map(str, arguments)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("demo") / "gallery"
+    result = run(
+        *("training", "render", "--people", str(PEOPLE), "--sightings", str(SIGHTINGS)),
+        *("--seed", "777", "--out", folder),
+    )
+    assert result.returncode == 0, result.stderr
+    return folder
+
+
+@pytest.fixture(scope="module")
+def index(rendered: Path) -> Path:
+    folder = rendered.parent / "index"
+    result = run(
+        *("indexer", "build", "--crops", rendered / "crops"),
+        *("--metadata", rendered / "metadata.csv", "--index", folder, "--json"),
+    )
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout)["counts"]["indexed"] == PEOPLE * SIGHTINGS
+    return folder
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def wait_until_ready(output: IO[str]) -> str:
+    """Return what the service prints until it says that it is ready."""
+    lines = []
+    for line in output:
+        lines.append(line)
+        if "is ready at" in line:
+            return "".join(lines)
+    pytest.fail(f"the service ended: {''.join(lines)}")
+
+
+@pytest.fixture(scope="module")
+def service(index: Path) -> Iterator[httpx.Client]:
+    port = free_port()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "service", "--index", str(index), "--port", str(port)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=os.environ | {"PYTHONUNBUFFERED": "1"},
+    )
+    assert process.stdout is not None
+    wait_until_ready(process.stdout)
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=START_S) as client:
+        yield client
+    process.send_signal(signal.SIGTERM)
+    rest, _ = process.communicate(timeout=30)
+    assert process.returncode == 0, rest
+    assert "Traceback" not in rest
+
+
+@pytest.fixture(scope="module")
+def attributes(rendered: Path) -> dict[str, Attributes]:
+    return read_attributes(rendered)
+
+
+def test_red_coats_come_first(service: httpx.Client, attributes: dict[str, Attributes]) -> None:
+    answer = service.post("/search", json={"text": "woman in red coat", "limit": 5}).json()
+    colours = [attributes[result["path"]]["upper_colour"] for result in answer["results"]]
+    assert colours.count("red") >= 4
+    assert [result["rank"] for result in answer["results"]] == [1, 2, 3, 4, 5]
+    assert all(result["camera"] and result["captured_at"] for result in answer["results"])
+
+
+def test_both_paths_of_the_interface_answer_the_same(service: httpx.Client) -> None:
+    request = {"text": "man with a backpack"}
+    first, second = (service.post(path, json=request) for path in ("/search", "/v1/search"))
+    assert first.status_code == second.status_code == 200
+    assert first.json()["results"] == second.json()["results"]
+    assert len(first.json()["results"]) == 20
+
+
+def test_the_crop_that_is_shown_is_the_file_that_was_indexed(
+    service: httpx.Client, rendered: Path
+) -> None:
+    hit = service.post("/search", json={"text": "person in white"}).json()["results"][0]
+    crop = service.get(hit["crop_url"])
+    assert crop.content == (rendered / "crops" / hit["path"]).read_bytes()
+    assert crop.headers["content-type"] == "image/jpeg"
+    assert service.get(hit["thumbnail_url"]).headers["content-type"] == "image/webp"
+
+
+def test_the_service_says_that_it_is_ready(service: httpx.Client) -> None:
+    assert service.get("/healthz").status_code == 200
+    assert service.get("/readyz").status_code == 200
+    assert "descry_search_requests_total" in service.get("/metrics").text
+    assert "woman in red coat" in service.get("/").text
+
+
+def test_colours_of_garments_are_found(rendered: Path, index: Path) -> None:
+    answers = ask(rendered, index, colour_questions())
+    crops = PEOPLE * SIGHTINGS
+    common = [answer for answer in answers if answer.share * crops >= DEPTH]
+    assert len(common) >= 8
+    assert mean(answer.precision for answer in common) >= 0.6
+    assert mean(answer.share for answer in common) < 0.25
+
+
+def test_a_folder_of_one_s_own_is_indexed_as_far_as_it_can_be_read(
+    rendered: Path, tmp_path: Path
+) -> None:
+    crops = tmp_path / "my pictures"
+    crops.mkdir()
+    for number, path in enumerate(sorted((rendered / "crops").rglob("*.jpg"))[:6]):
+        (crops / f"ein Bild nº {number}.jpg").write_bytes(path.read_bytes())
+    (crops / "notes.jpg").write_text("no picture")
+    result = run("indexer", "build", "--crops", crops, "--index", tmp_path / "index")
+    assert result.returncode == 3
+    assert "notes.jpg" in result.stdout + result.stderr
+    verified = run("indexer", "verify", "--index", tmp_path / "index", "--json")
+    assert verified.returncode == 0, verified.stderr
+    told = run("indexer", "info", "--index", tmp_path / "index", "--json")
+    assert json.loads(told.stdout)["counts"]["indexed"] == 6
