@@ -148,6 +148,13 @@ def test_another_models_index_is_refused_and_both_models_are_named(
         assert part in message
 
 
+def test_new_weights_under_the_old_name_ask_for_a_new_build(crops: Path, index: Path) -> None:
+    build(crops, index, ColourEncoder(weights_sha256="1" * 64))
+    with pytest.raises(EncoderMismatch, match="Build the index again") as raised:
+        Gallery.open(index, ColourEncoder(weights_sha256="2" * 64).card)
+    assert "Use --model" not in str(raised.value)
+
+
 def test_a_renamed_model_with_the_same_weights_is_accepted(built: BuildReport, index: Path) -> None:
     assert built.manifest.model.name == "colour"
     Gallery.open(index, ColourEncoder("renamed").card).close()

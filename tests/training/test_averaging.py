@@ -8,6 +8,7 @@ from training.averaging import WeightAverage
 def test_average_follows_the_formula_and_copies_counters() -> None:
     network = nn.BatchNorm1d(1)
     average = WeightAverage(network, decay=0.5)
+    assert network.num_batches_tracked is not None
     with torch.no_grad():
         network.weight.fill_(3.0)
         network.num_batches_tracked.fill_(7)
