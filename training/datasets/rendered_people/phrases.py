@@ -9,6 +9,7 @@ from training.datasets.rendered_people import garments
 from training.datasets.rendered_people.attributes import (
     ANY,
     NONE,
+    SHADES,
     SLOT_INDEX,
     SLOTS,
     Attributes,
@@ -79,7 +80,7 @@ class Describer:
         words = self.pick(garments.PEOPLE[gender, age or "adult"])
         if age is not None and age != "adult" and words not in ("man", "woman"):
             self.claim("age", (age,))
-        if words != "kid":
+        if words not in ("kid", "child"):
             self.claim("gender", (gender,))
         return words
 
@@ -100,8 +101,8 @@ class Describer:
         pattern = ""
         if self.attributes["upper_pattern"] not in (None, "plain") and self.chance(0.8 * detail):
             pattern = self._named("upper_pattern", garments.PATTERN)
-            if self.has("upper_second_colour") and self.chance(0.5) and colour:
-                colour += f" and {self._plain_colour('upper_second_colour')}"
+            if colour and self.chance(0.5):
+                colour += self._second_colour()
         if self.chance(0.25 * detail) and "sleeve" not in name and "vest" not in name:
             pattern = " ".join(filter(None, (self._sleeve(), pattern)))
         if self.has("inner_colour") and self.chance(0.4 * detail):
@@ -115,6 +116,12 @@ class Describer:
         first, second = (pattern, colour) if self.chance(0.3) else (colour, pattern)
         length = self._hem_length("dress", "coat") if self.chance(0.4 * detail) else ""
         return " ".join(filter(None, (front, length, first, second, name))) + after
+
+    def _second_colour(self) -> str:
+        first, second = self.attributes["upper_shade"], self.attributes["upper_second_colour"]
+        if first is None or second in (None, NONE, SHADES[first].colour):
+            return ""  # two shades of one colour: nobody says "blue and blue"
+        return f" and {self._plain_colour('upper_second_colour')}"
 
     def _sleeve(self) -> str:
         sleeve = self.attributes["sleeve"]
@@ -146,7 +153,7 @@ class Describer:
         name = self._named("lower_type", garments.LOWER)
         colour = self.shade("lower")
         if not name:
-            return f"{colour} {self.pick(('bottoms', 'clothes below'))}" if colour else ""
+            return f"{colour} bottoms" if colour else ""
         pattern = ""
         if self.has("lower_pattern") and self.attributes["lower_pattern"] != "plain":
             pattern = self._named("lower_pattern", garments.PATTERN)

@@ -7,6 +7,12 @@ from training.datasets.rendered_people.phrases import Describer, with_article
 from training.datasets.rendered_people.wording import DARK
 
 _OPENINGS = ("", "", "", "", "find ", "show me ", "looking for ")
+_HAIRED = {
+    "brown": ("brunette", "brown haired"),
+    "blonde": ("blonde", "blond", "blonde haired"),
+    "red": ("red haired", "ginger haired", "red-headed"),
+    "grey": ("grey haired", "gray-haired", "white haired"),
+}
 _WEARING = ("in", "in", "wearing", "with", "dressed in")
 
 
@@ -98,18 +104,28 @@ def _without(describer: Describer) -> str:
 
 def _all_dark(describer: Describer) -> str:
     upper, lower = describer.attributes["upper_shade"], describer.attributes["lower_shade"]
-    if upper not in DARK or lower not in DARK:
+    if upper not in DARK or lower not in (*DARK, NONE):
         return ""
-    permitted, words = (
-        (("black",), "all in black") if {upper, lower} == {"black"} else (DARK, "in dark clothes")
-    )
+    all_black = upper == "black" and lower in ("black", NONE)
+    permitted, words = (("black",), "all in black") if all_black else (DARK, "in dark clothes")
     describer.claim("upper_shade", permitted)
-    describer.claim("lower_shade", permitted)
+    describer.claim("lower_shade", (*permitted, NONE))  # a dress is all there is
     return f"{describer.subject(0.4)} {words}"
 
 
 def _anybody(describer: Describer) -> str:
-    return describer.subject(0.0)
+    return describer.subject(0.0) if describer.attributes["gender"] else ""
+
+
+def _hair_first(describer: Describer) -> str:
+    colour, length = describer.attributes["hair_colour"], describer.attributes["hair_length"]
+    if length == "bald":
+        describer.claim("hair_length", ("bald",))
+        return f"bald {describer.subject(0.3)}"
+    if colour is None or colour == "black":
+        return ""
+    describer.claim("hair_colour", (colour,))
+    return f"{describer.pick(_HAIRED[colour])} {describer.subject(0.3)}"
 
 
 def _moving(describer: Describer) -> str:
@@ -137,6 +153,7 @@ KINDS: tuple[tuple[Callable[[Describer], str], float], ...] = (
     (_without, 0.02),
     (_all_dark, 0.02),
     (_anybody, 0.01),
+    (_hair_first, 0.03),
     (_moving, 0.01),
 )
 

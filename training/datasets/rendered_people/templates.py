@@ -20,13 +20,13 @@ TRAINING: tuple[str, ...] = (
     "{A_person} in {upper}[ and {lower}][ with {belongings}][, {head}][, {worn}][, {shoes}]",
     "{A_person}[ carrying {belongings}] {wears} {outfit}[. {Their} shoes are {shoe_colour}][. {They} {has} {features}]",
     "[{Doing}, ]{a_person} {wears} {outfit}[, {shoes}][ and {worn}][. {They} {has} {head}][. {They} {carries} {belongings}]",
-    "{They} {wears} {outfit}[; {they} {has} {features}][. {They} also {has} {belongings}][ and {shoes}]",
+    "{They} {they_wear} {outfit}[; {they} {has} {features}][. {They} also {has} {belongings}][ and {shoes}]",
     "{person}: {upper}[, {lower}][, {shoes}][; {belongings}][; {features}]",
     "[{Head}, ]{upper}[, {lower}][ and {shoes}][, {belongings}]",
     "{A_person} dressed in {outfit_and_shoes}[, {doing}][, {belongings} with {them}]",
     "{A_person} has on {upper}[ paired with {lower}][ and {shoes}][; {worn} too][. {Belongings} can be seen]",
-    "this {person} {wears} {outfit}[, {their} hair: {hair}][, {worn}][, {shoes}][. {They} {carries} {belongings}]",
-    "{A_person} who {wears} {outfit}[ and who {has} {features}][, {belongings}][, {shoes}]",
+    "this {person} {wears} {outfit}[, {hair}][, {worn}][, {shoes}][. {They} {carries} {belongings}]",
+    "{A_person} who {wears} {outfit}[ and who has {features}][, {belongings}][, {shoes}]",
     "{upper_bare} on {a_person}[, {lower} below][, {shoes} on the feet][, {head}][, {worn}][, {belongings}]",
     "the {person} {is_singular} wearing {upper}[, {lower}][ and {shoes}][. {Their} bag is {bag}][. {They} {is} {doing}][. {They} {has} {features}]",
     "{person} {wears} {upper}[ {lower}][ {shoes}][ {belongings}][ {head}][ {worn}]",
@@ -34,8 +34,8 @@ TRAINING: tuple[str, ...] = (
     "[{Lower} and ]{upper}, worn by {a_person}[ with {features}][ and {shoes}][. {They} {carries} {belongings}]",
     "{A_person} wearing {outfit}",
     "{A_person}[ with {belongings}] {wears} {outfit}[. {They} {has} {features}][. {They} {is} {doing}]",
-    "the image shows {a_person} in {outfit_and_shoes}[. {They} {has} {head}][. {They} {wears} {worn}][. {They} {carries} {belongings}]",
-    "{A_person}[ {doing}][. {They} {has} {head}]. {They} {wears} {outfit}[, {shoes}][ and {worn}][. {They} {carries} {belongings}]",
+    "the image shows {a_person} in {outfit_and_shoes}[. {They} {has} {head}][. {They} {wears_too} {worn}][. {They} {carries} {belongings}]",
+    "{A_person}[ {doing}][. {They} {has} {head}]. {They} {they_wear} {outfit}[, {shoes}][ and {worn}][. {They} {carries} {belongings}]",
     "{person}; {upper}[; {lower}][; {shoes}][; {features}][; {belongings}]",
 )  # fmt: skip
 HELD_OUT: tuple[str, ...] = (
@@ -146,14 +146,15 @@ def _combinations(describer: Describer, made: Mapping[str, str]) -> dict[str, st
         "worn": listed(worn),
         "features": features,
         "belongings": belongings,
-        "doing_or_here": made["doing"] or "on the street",
+        "doing_or_here": made["doing"] or "in the picture",
     }
 
 
 def _grammar(describer: Describer, wanted: set[str]) -> dict[str, str]:
     """Make the subject, its pronouns and the verbs that agree with them."""
     needs_pronoun = bool(wanted & {"they", "their", "them"})
-    person = describer.subject()
+    # A subject claims gender and age, so it is made only for a template that says it.
+    person = describer.subject() if wanted & {"person", "a_person"} else ""
     if person == "someone" and "a_person" not in wanted:
         person = "person"
     they, their = describer.pronouns() if needs_pronoun else ("they", "their")
@@ -161,10 +162,7 @@ def _grammar(describer: Describer, wanted: set[str]) -> dict[str, str]:
     them = {"he": "him", "she": "her", "they": "them"}[they]
     article = "" if person == "someone" else describer.pick(("a", "a", "the", "this"))
     a_person = with_article(person) if article == "a" else f"{article} {person}".strip()
-    starts_with_pronoun = "a_person" not in wanted and "person" not in wanted
-    verb_plural = plural and starts_with_pronoun
-    wears = ("wear", "are wearing", "have on") if verb_plural else (
-        "is wearing", "wears", "is dressed in", "has on")  # fmt: skip
+    wears = ("is wearing", "wears", "is dressed in", "has on")
     return {
         "person": person,
         "a_person": a_person,
@@ -176,6 +174,7 @@ def _grammar(describer: Describer, wanted: set[str]) -> dict[str, str]:
         "is_singular": "is",
         "has_on": describer.pick(("has on", "sports")),
         "wears": describer.pick(wears),
+        "they_wear": describer.pick(("wear", "are wearing", "have on") if plural else wears),
         "wears_plain": describer.pick(("wears", "is wearing", "has on")),
         "wears_too": "wear" if plural else "wears",
         "carries": describer.pick(
