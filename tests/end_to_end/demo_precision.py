@@ -33,10 +33,15 @@ class Question:
 
 @dataclass(frozen=True)
 class Answer:
-    """How many of the first ten crops were right, and the share of right crops in the gallery."""
+    """What a question got.
+
+    ``precision`` is the share of right ones among the first ten crops, ``best`` the most it
+    could be, since a gallery may hold fewer than ten; ``share`` is that of right crops in it.
+    """
 
     question: Question
     precision: float
+    best: float
     share: float
 
 
@@ -84,23 +89,33 @@ def ask(rendered: Path, index: Path, questions: list[Question]) -> list[Answer]:
     for question, row in zip(questions, rows, strict=True):
         hits = gallery.search(row, DEPTH)
         right = [question.is_right(attributes[hit.crop.path]) for hit in hits]
-        share = mean(question.is_right(seen) for seen in attributes.values())
-        answers.append(Answer(question, sum(right) / DEPTH, share))
+        there = sum(question.is_right(seen) for seen in attributes.values())
+        best = min(there, DEPTH) / DEPTH
+        answers.append(Answer(question, sum(right) / DEPTH, best, there / len(attributes)))
     gallery.close()
     return answers
 
 
+def row(name: str, answers: list[Answer]) -> str:
+    """Return the means of some answers as a line of the table."""
+    means = [mean(getattr(answer, part) for answer in answers) for part in ("precision", "best")]
+    share = mean(answer.share for answer in answers)
+    return f"{name:<32}{means[0]:>6.2f}{means[1]:>8.2f}{share:>8.3f}"
+
+
 def main(rendered: Path, index: Path) -> None:
     answers = ask(rendered, index, [*colour_questions(), *belonging_questions()])
-    print(f"{'query':<28}{'P@10':>6}{'share':>8}")
+    print(f"{'query':<32}{'P@10':>6}{'at most':>8}{'share':>8}")
     for answer in answers:
-        print(f"{answer.question.text:<28}{answer.precision:>6.2f}{answer.share:>8.3f}")
-    for group in ("top", "trousers", "skirt", "carried"):
-        members = [answer for answer in answers if answer.question.group == group]
-        precision, share = mean(a.precision for a in members), mean(a.share for a in members)
-        print(f"mean of {group:<20}{precision:>6.2f}{share:>8.3f}")
-    coloured = [answer for answer in answers if answer.question.group != "carried"]
-    print(f"{'mean of colour + garment':<28}{mean(a.precision for a in coloured):>6.2f}")
+        print(row(answer.question.text, [answer]))
+    for groups in (("top",), ("trousers",), ("skirt",), ("top", "trousers"), ("carried",)):
+        members = [answer for answer in answers if answer.question.group in groups]
+        print(row(f"mean of {' and '.join(groups)}", members))
+    print(
+        row(
+            "mean of top, trousers and skirt", [a for a in answers if a.question.group != "carried"]
+        )
+    )
 
 
 if __name__ == "__main__":
