@@ -44,8 +44,13 @@ def _log_to_stderr() -> None:
             structlog.processors.add_log_level,
             structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=0),
         ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=_logger_to_stderr,
     )
+
+
+def _logger_to_stderr(*_: object) -> structlog.PrintLogger:
+    """Return a logger to what stderr is now: a caller in this process may have replaced it."""
+    return structlog.PrintLogger(sys.stderr)
 
 
 @app.command()

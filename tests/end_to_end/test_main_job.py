@@ -155,4 +155,4 @@ def test_a_folder_of_one_s_own_is_indexed_as_far_as_it_can_be_read(
     verified = run("indexer", "verify", "--index", tmp_path / "index", "--json")
     assert verified.returncode == 0, verified.stderr
     told = run("indexer", "info", "--index", tmp_path / "index", "--json")
-    assert json.loads(told.stdout)["counts"]["indexed"] == 6
+    assert json.loads(told.stdout)["manifest"]["counts"]["indexed"] == 6
