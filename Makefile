@@ -1,4 +1,4 @@
-# Descry. `make demo` and `make test` need Python 3.11 or later with venv, and nothing else.
+# Descry. `make demo` and `make test` need Python 3.11 to 3.13 with venv, and nothing else.
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 FAISS  ?= cpu
@@ -24,8 +24,8 @@ help:
 	@echo "settings:    PORT=$(PORT) HOST=$(HOST) FAISS=cpu|gpu PYTHON=$(PYTHON)"
 
 $(VENV)/created:
-	@test -n "$(PYTHON)" || { echo "No python3 found: install Python 3.11 or later, or name it: make PYTHON=/path/to/python3.11"; exit 1; }
-	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is older than Python 3.11: name a newer one, as in make PYTHON=/path/to/python3.11"; exit 1; }
+	@test -n "$(PYTHON)" || { echo "No python3 found: install Python 3.11, or name it: make PYTHON=/path/to/python3.11"; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || { echo "$(PYTHON) is not Python 3.11 to 3.13: name one that is, as in make PYTHON=/path/to/python3.11"; exit 1; }
 	"$(PYTHON)" -m venv $(VENV)
 	@touch $@
 
