@@ -118,6 +118,19 @@ def require_fit(found: Shapes, expected: Shapes, source: Path) -> None:
         )
 
 
+def require_unrounded(card: ModelCard, dtype: torch.dtype) -> None:
+    """Check that a model's weights are as they were read, so that saving them loses nothing.
+
+    Raises:
+        ConfigurationInvalid: If they were rounded to ``dtype`` on loading.
+    """
+    if dtype is not torch.float32:
+        raise ConfigurationInvalid(
+            f"model {card.name!r} was loaded with weights rounded to {dtype}: "
+            "load it with precision 'fp32' to save it"
+        )
+
+
 def write_model_directory(
     directory: Path, card: ModelCard, tensors: Mapping[str, torch.Tensor]
 ) -> ModelCard:

@@ -18,7 +18,7 @@ from models.card import WEIGHTS_FILE, ModelCard
 from models.clip_checkpoints import is_clip, understand
 from models.contracts import Float32Array, PersonEncoder
 from models.devices import choose_device, choose_dtype
-from models.errors import CheckpointMismatch, CheckpointUnreadable, ConfigurationInvalid
+from models.errors import CheckpointMismatch, CheckpointUnreadable
 from models.images import preprocess
 from models.layers.clip_towers import ClipGlobalSizes, ClipTowers, assemble, place, tower_shapes
 from models.state_dicts import (
@@ -26,6 +26,7 @@ from models.state_dicts import (
     Shapes,
     read_weights,
     require_fit,
+    require_unrounded,
     write_model_directory,
 )
 from models.tokenizers.clip_bpe import VOCABULARY_SIZE, ClipBpe
@@ -75,11 +76,7 @@ class ClipGlobalEncoder:
             ConfigurationInvalid: If the weights were rounded on loading, or the directory is
                 there already.
         """
-        if self._dtype is not torch.float32:
-            raise ConfigurationInvalid(
-                f"model {self._card.name!r} was loaded with weights rounded to {self._dtype}: "
-                "load it with precision 'fp32' to save it"
-            )
+        require_unrounded(self._card, self._dtype)
         return write_model_directory(directory, self._card, self.towers.state_dict())
 
     def _image_features(self, images: Sequence[Image.Image]) -> torch.Tensor:

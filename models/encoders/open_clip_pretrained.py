@@ -37,12 +37,16 @@ from models.devices import choose_device, choose_dtype
 from models.errors import (
     CheckpointMismatch,
     CheckpointUnreadable,
-    ConfigurationInvalid,
     ModelNotFound,
 )
 from models.images import preprocess
 from models.schema import Schema
-from models.state_dicts import read_weights, require_fit, write_model_directory
+from models.state_dicts import (
+    read_weights,
+    require_fit,
+    require_unrounded,
+    write_model_directory,
+)
 from models.tokenizers.clip_bpe import ClipBpe
 from models.unit_rows import unit_rows
 
@@ -107,11 +111,7 @@ class OpenClipEncoder:
             ConfigurationInvalid: If the weights were rounded on loading, or the directory is
                 there already.
         """
-        if self._dtype is not torch.float32:
-            raise ConfigurationInvalid(
-                f"model {self._card.name!r} was loaded with weights rounded to {self._dtype}: "
-                "load it with precision 'fp32' to save it"
-            )
+        require_unrounded(self._card, self._dtype)
         return write_model_directory(directory, self._card, self._model.state_dict())
 
     def _image_features(self, images: Sequence[Image.Image]) -> torch.Tensor:
