@@ -29,8 +29,10 @@ class ModelCard(Schema):
 
     ``architecture`` is the name of a file in ``models/encoders``; ``sizes`` are that
     architecture's dimensions, validated by it. ``weights_sha256`` is the checksum of the file
-    the weights were read from. ``provenance`` says where the weights come from: free text by
-    topic (data, command, configuration, licence), shown to people and never read by code.
+    the weights were read from; where that file was converted from another,
+    ``converted_from_sha256`` is the checksum of the original. ``provenance`` says where the
+    weights come from: free text by topic (data, command, configuration, licence), shown to
+    people and never read by code.
     """
 
     schema_version: Literal[1] = 1
@@ -41,18 +43,19 @@ class ModelCard(Schema):
     image: ImagePreprocessing
     sizes: dict[str, JsonValue]
     weights_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    converted_from_sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
     provenance: dict[str, str] = Field(default_factory=dict)
 
     def fingerprint(self) -> str:
         """Return the 64 hexadecimal digits that identify this model's vectors.
 
         Two cards with equal fingerprints give the same vectors for the same inputs: the digest
-        covers architecture, sizes, preprocessing and weights, not name or provenance.
+        covers architecture, sizes, preprocessing and weights, not name or provenance. A
+        converted model has the fingerprint of its original.
         """
         identity = self.model_dump(
-            mode="json",
-            include={"architecture", "sizes", "image", "embedding_width", "weights_sha256"},
-        )
+            mode="json", include={"architecture", "sizes", "image", "embedding_width"}
+        ) | {"weights_sha256": self.converted_from_sha256 or self.weights_sha256}
         canonical = json.dumps(identity, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()
 

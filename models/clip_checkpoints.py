@@ -14,7 +14,6 @@ and nothing in the file tells: load those as ``open_clip:ARCH/TAG``.
 
 import math
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
 import yaml
@@ -28,6 +27,7 @@ from models.layers.clip_towers import (
     tower_shapes,
 )
 from models.state_dicts import Checkpoint, Shapes, require_fit
+from models.stored_model import PublishedModel
 
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
@@ -41,14 +41,6 @@ _IRRA_TRAINING_ONLY = (
 )  # fmt: skip
 _OPENAI_SCALARS = ("logit_scale", "input_resolution", "context_length", "vocab_size")
 _ASPECTS = (3, 2, 1)  # height to width of person crops (384 x 128, 256 x 128), then squares
-
-
-class Understood(NamedTuple):
-    """A published checkpoint in Descry's terms."""
-
-    card: ModelCard
-    sizes: ClipGlobalSizes
-    tensors: dict[str, torch.Tensor]
 
 
 class IrraRun(BaseModel):
@@ -69,7 +61,7 @@ def is_clip(shapes: Shapes) -> bool:
     )
 
 
-def understand(checkpoint: Checkpoint) -> Understood:
+def understand(checkpoint: Checkpoint) -> PublishedModel:
     """Find the sizes of a checkpoint and bring its tensors into the form of ``ClipTowers``.
 
     Raises:
@@ -104,7 +96,15 @@ def understand(checkpoint: Checkpoint) -> Understood:
             "image size": f"{image.height} x {image.width}, a grid of {rows} x {columns} patches",
         },
     )
-    return Understood(card, sizes, tensors)
+    return PublishedModel(
+        card,
+        tensors,
+        {},
+        checkpoint.path,
+        layout=card.provenance["layout"],
+        classes=None,
+        training_only=tuple(n for n in checkpoint.tensors if n.startswith(_IRRA_TRAINING_ONLY)),
+    )
 
 
 class _TupleLoader(yaml.SafeLoader):

@@ -1,15 +1,36 @@
 """What the indexer and the service need of a model, whatever its architecture."""
 
 from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
 from models.card import ModelCard
+from models.parts import Parts
 
 Float32Array = npt.NDArray[np.float32]
+
+
+@runtime_checkable
+class PartScorer(Protocol):
+    """The second stage of a model: scores a short list of crops by their parts.
+
+    The system's published similarity of a crop is the first stage's dot product plus ``score``.
+    """
+
+    def encode_parts(self, images: Sequence[Image.Image]) -> Float32Array:
+        """Return the part vectors of crops: float32 ``(n, p, d)``, also for ``n == 0``."""
+        ...
+
+    def prepare(self, text: str) -> Any:  # noqa: ANN401 - a scorer's own, handed back to score
+        """Do once what all crops need of a description; takes as long as encoding it."""
+        ...
+
+    def score(self, prepared: Any, parts: Parts) -> Float32Array:  # noqa: ANN401 - as above
+        """Return what to add to the first stage's dot products: float32 ``(n,)``, higher fits."""
+        ...
 
 
 @runtime_checkable
@@ -19,6 +40,11 @@ class PersonEncoder(Protocol):
     @property
     def card(self) -> ModelCard:
         """What the weights are."""
+        ...
+
+    @property
+    def part_scorer(self) -> PartScorer | None:
+        """The second stage, None where the system has only one."""
         ...
 
     def encode_images(self, images: Sequence[Image.Image]) -> Float32Array:

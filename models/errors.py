@@ -18,6 +18,16 @@ Each message names the value that is wrong and the remedy. HTTP statuses are the
 the service, exit codes that of the command lines.
 """
 
+from collections.abc import Sequence
+
+_NAMED_AT_MOST = 4
+
+
+def first_few(names: Sequence[str]) -> str:
+    """Return the first names, for a message that must stay readable, and whether there are more."""
+    more = ", ..." if len(names) > _NAMED_AT_MOST else ""
+    return ", ".join(names[:_NAMED_AT_MOST]) + more
+
 
 class DescryError(Exception):
     """Something a user can mend; the message says how."""

@@ -18,19 +18,50 @@ DEFAULT = "default"
 
 _DEFAULT_DIRECTORY = Path(__file__).parent / "default"
 _ENCODERS = Path(__file__).parent / "encoders"
-_PUBLISHED_NAME = "best.pth"  # what IRRA's family calls the checkpoint in a run's folder
-_CHECKPOINT_SUFFIXES = (".pth", ".pt", ".safetensors")
+_PUBLISHED_NAMES = ("best.pth", "best_model.pth.tar")  # of IRRA's family, of NAFS
+_CHECKPOINT_ENDINGS = (".pth", ".pt", ".pth.tar", ".safetensors")
 _SOURCES = (
     "Give 'default', a Descry model directory (card.json and model.safetensors), "
     "a published checkpoint or the folder it is in, or open_clip:ARCH/TAG."
 )
 
 
-class _Checkpoint(Protocol):
-    """What loading needs of a checkpoint's tensors: their names and shapes."""
+class StoredModel(Protocol):
+    """``models.stored_model.StoredModel``, which needs torch, as far as it is seen here."""
 
     @property
-    def shapes(self) -> Mapping[str, tuple[int, ...]]: ...
+    def card(self) -> ModelCard:
+        """What the weights are."""
+        ...
+
+
+class PublishedModel(StoredModel, Protocol):
+    """``models.stored_model.PublishedModel``: a checkpoint of its authors, understood."""
+
+    @property
+    def layout(self) -> str:
+        """Whose layout the file has."""
+        ...
+
+    @property
+    def classes(self) -> int | None:
+        """How many identities its classifier knew."""
+        ...
+
+    @property
+    def training_only(self) -> tuple[str, ...]:
+        """The tensors that inference does not need."""
+        ...
+
+    @property
+    def shapes(self) -> Mapping[str, tuple[int, ...]]:
+        """The shape of each tensor that inference needs, by our names."""
+        ...
+
+    @property
+    def files(self) -> Mapping[str, Path]:
+        """Further files of the model directory, and where they are."""
+        ...
 
 
 class _EncoderModule(Protocol):
@@ -38,17 +69,13 @@ class _EncoderModule(Protocol):
 
     SCHEME: str
 
-    def load(
-        self, card: ModelCard, directory: Path, *, device: str, precision: str
-    ) -> PersonEncoder: ...
+    def assemble(self, model: StoredModel, *, device: str, precision: str) -> PersonEncoder: ...
 
     def recognises(self, shapes: Mapping[str, tuple[int, ...]]) -> bool: ...
 
-    def from_checkpoint(
-        self, checkpoint: _Checkpoint, *, device: str, precision: str
-    ) -> PersonEncoder: ...
+    def understand(self, checkpoint: object) -> PublishedModel: ...
 
-    def from_name(self, name: str, *, device: str, precision: str) -> PersonEncoder: ...
+    def understand_name(self, name: str) -> PublishedModel: ...
 
 
 def load_encoder(
@@ -58,8 +85,10 @@ def load_encoder(
 
     Args:
         source: ``default`` for the checkpoint shipped with the package; a Descry model
-            directory; a checkpoint of IRRA (its ``configs.yaml`` beside it is read) or OpenAI's
-            CLIP, or a folder that holds one; or ``open_clip:ARCH/TAG``.
+            directory; a checkpoint in the layout of its authors (IRRA, AGM-IRRA, SG-IHA, NAFS,
+            MIA, OpenAI's CLIP) or a folder that holds one; or ``open_clip:ARCH/TAG``. What the
+            authors keep in other files is read beside the checkpoint: ``configs.yaml`` of IRRA,
+            ``vocab.txt`` and ``bert_config.json`` of NAFS, the vocabulary's JSON of MIA.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         precision: ``auto``, ``fp32`` or ``bf16``.
 
@@ -69,8 +98,25 @@ def load_encoder(
         CheckpointMismatch: If the tensors fit no architecture, or not the card's.
         ConfigurationInvalid: If the device or the precision is unknown or not there.
     """
+    model = read_model(source)
+    return _encoder_module(model.card.architecture).assemble(
+        model, device=device, precision=precision
+    )
+
+
+def read_model(source: str | Path) -> StoredModel:
+    """Read what ``load_encoder`` assembles: the card, the tensors and the files beside them.
+
+    Returns:
+        A ``PublishedModel`` where the source is in another layout than Descry's own.
+
+    Raises:
+        ModelNotFound: If there is no model of that name or at that path.
+        CheckpointUnreadable: If a file is damaged, unsafe to open, or of another format.
+        CheckpointMismatch: If the tensors fit no architecture, or not the card's.
+    """
     if source == DEFAULT:
-        return _load_default(device=device, precision=precision)
+        return _read_default()
     path = Path(source)
     try:
         is_folder, is_file = path.is_dir(), path.is_file()
@@ -79,28 +125,27 @@ def load_encoder(
             f"model {str(source)!r} cannot be looked for: {error.strerror}. {_SOURCES}"
         ) from error
     if is_folder and (path / CARD_FILE).is_file():
-        return _load_directory(path, device=device, precision=precision)
+        return _read_directory(path)
     if is_folder or is_file:
-        checkpoint = path if is_file else _checkpoint_in(path)
-        return _load_checkpoint(checkpoint, device=device, precision=precision)
+        return _read_checkpoint(path if is_file else _checkpoint_in(path))
     scheme, colon, name = str(source).partition(":")
     for module in _encoder_modules() if colon else ():
         if getattr(module, "SCHEME", None) == scheme:
-            return module.from_name(name, device=device, precision=precision)
+            return module.understand_name(name)
     raise ModelNotFound(f"there is no model {str(source)!r}: no such file or folder. {_SOURCES}")
 
 
-def _load_default(*, device: str, precision: str) -> PersonEncoder:
+def _read_default() -> StoredModel:
     if not (_DEFAULT_DIRECTORY / CARD_FILE).is_file():
         raise ModelNotFound(
             "model 'default' is not there: this copy of Descry was installed without its "
             f"checkpoint ({_DEFAULT_DIRECTORY / CARD_FILE}). Install it again, train one with "
             "`python -m training`, or name another model. " + _SOURCES
         )
-    return _load_directory(_DEFAULT_DIRECTORY, device=device, precision=precision)
+    return _read_directory(_DEFAULT_DIRECTORY)
 
 
-def _load_directory(directory: Path, *, device: str, precision: str) -> PersonEncoder:
+def _read_directory(directory: Path) -> StoredModel:
     card = read_card(directory)
     known = _architectures()
     # A card is data from elsewhere: only a file of ours may be imported by the name it holds.
@@ -110,17 +155,20 @@ def _load_directory(directory: Path, *, device: str, precision: str) -> PersonEn
             f"Descry has {', '.join(known)}. Update Descry, or name another model."
         )
     _require_checksum(directory / WEIGHTS_FILE, card.weights_sha256)
-    module = _encoder_module(card.architecture)
-    return module.load(card, directory, device=device, precision=precision)
-
-
-def _load_checkpoint(path: Path, *, device: str, precision: str) -> PersonEncoder:
     reading: Any = importlib.import_module("models.state_dicts")
-    checkpoint: _Checkpoint = reading.read_checkpoint(path)
-    shapes = checkpoint.shapes
+    return cast(StoredModel, reading.read_model_directory(directory, card))
+
+
+def _read_checkpoint(path: Path) -> PublishedModel:
+    reading: Any = importlib.import_module("models.state_dicts")
+    stored: Any = importlib.import_module("models.stored_model")
+    checkpoint = reading.read_checkpoint(path)
+    shapes: Mapping[str, tuple[int, ...]] = checkpoint.shapes
     for module in _encoder_modules():
         if hasattr(module, "recognises") and module.recognises(shapes):
-            return module.from_checkpoint(checkpoint, device=device, precision=precision)
+            published = module.understand(checkpoint)
+            stored.require_finite(published)
+            return published
     raise CheckpointMismatch(
         f"{path} holds {len(shapes)} tensors, such as {', '.join(sorted(shapes)[:3])}, which "
         f"are of no architecture of this version of Descry ({', '.join(_architectures())}). "
@@ -129,9 +177,10 @@ def _load_checkpoint(path: Path, *, device: str, precision: str) -> PersonEncode
 
 
 def _checkpoint_in(directory: Path) -> Path:
-    if (directory / _PUBLISHED_NAME).is_file():
-        return directory / _PUBLISHED_NAME
-    found = sorted(path for path in directory.iterdir() if path.suffix in _CHECKPOINT_SUFFIXES)
+    for name in _PUBLISHED_NAMES:
+        if (directory / name).is_file():
+            return directory / name
+    found = sorted(path for path in directory.iterdir() if path.name.endswith(_CHECKPOINT_ENDINGS))
     if len(found) == 1:
         return found[0]
     if found:

@@ -8,7 +8,7 @@ import struct
 import tempfile
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -16,7 +16,13 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from models.card import CARD_FILE, WEIGHTS_FILE, ModelCard, file_sha256
-from models.errors import CheckpointMismatch, CheckpointUnreadable, ConfigurationInvalid
+from models.errors import (
+    CheckpointMismatch,
+    CheckpointUnreadable,
+    ConfigurationInvalid,
+    first_few,
+)
+from models.stored_model import StoredModel
 from models.torchscript_archives import is_torchscript, read_torchscript
 
 Shapes = Mapping[str, tuple[int, ...]]
@@ -27,17 +33,23 @@ _DAMAGE = (
     OSError, EOFError, RuntimeError, ValueError, TypeError, LookupError, AttributeError,
     AssertionError, OverflowError, MemoryError,
 )  # fmt: skip
-_WRAPPERS = ("model", "state_dict")  # IRRA's and most trainers' key for the weights
-_NAMED_AT_MOST = 4
+_WRAPPERS = ("network", "model", "state_dict")  # NAFS's, IRRA's, most trainers' key of weights
+_DISTRIBUTED = "module."  # what DataParallel puts before every name
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """The tensors of one file, by name, and the file's SHA-256."""
+    """The tensors of one file, by name, and the file's SHA-256.
+
+    ``beside`` holds what else stands at the top of the file and is made of tensors alone, as
+    NAFS's class weights or the further networks of MIA: names and tensors under the entry's
+    name, a single tensor under the empty name. Other entries (an epoch, an optimiser) are left.
+    """
 
     path: Path
     sha256: str
     tensors: Mapping[str, torch.Tensor]
+    beside: Mapping[str, Mapping[str, torch.Tensor]] = field(default_factory=dict)
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -48,19 +60,22 @@ class Checkpoint:
 def read_checkpoint(path: Path) -> Checkpoint:
     """Read a PyTorch checkpoint, a TorchScript archive or a safetensors file.
 
-    Weights under the key ``model`` or ``state_dict`` are found there, and a prefix ``module.``
-    that all names carry (the mark of a distributed run) is removed.
+    Weights under the key ``network``, ``model`` or ``state_dict`` are found there, and a prefix
+    ``module.`` that all names carry (the mark of a distributed run) is removed.
 
     Raises:
         CheckpointUnreadable: If the file cannot be read, refers to code, or holds no tensors.
+        CheckpointMismatch: If only some names carry the prefix ``module.``.
     """
     try:
         content = _read(path)
         digest = file_sha256(path)
     except _DAMAGE as error:
         raise CheckpointUnreadable(_why_unreadable(path, error)) from error
+    beside: dict[str, Mapping[str, torch.Tensor]] = {}
     for key in _WRAPPERS:
         if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
+            beside = _beside(content, key)
             content = content[key]
             break
     if not isinstance(content, Mapping) or not content:
@@ -69,25 +84,27 @@ def read_checkpoint(path: Path) -> Checkpoint:
     if strangers:
         raise CheckpointUnreadable(
             f"{path} holds {len(strangers)} entries that are no tensors, among them "
-            f"{', '.join(strangers[:_NAMED_AT_MOST])}. {_REMEDY}"
+            f"{first_few(strangers)}. {_REMEDY}"
         )
-    return Checkpoint(path, digest, _without_prefix(content))
+    return Checkpoint(path, digest, _without_prefix(content, path), beside)
 
 
 _REMEDY = "Give a checkpoint whose weights are one dictionary of names and tensors."
 
 
-def read_weights(directory: Path) -> dict[str, torch.Tensor]:
-    """Read the safetensors file of a Descry model directory.
+def read_model_directory(directory: Path, card: ModelCard) -> StoredModel:
+    """Read the tensors of a Descry model directory whose card is known.
 
     Raises:
-        CheckpointUnreadable: If it is missing or damaged.
+        CheckpointUnreadable: If the weights file is missing or damaged.
     """
     path = directory / WEIGHTS_FILE
     try:
-        return load_file(path)
+        tensors = load_file(path)
     except (SafetensorError, OSError) as error:
         raise CheckpointUnreadable(_why_unreadable(path, error)) from error
+    beside = (file for file in directory.iterdir() if file.name not in (CARD_FILE, WEIGHTS_FILE))
+    return StoredModel(card, tensors, {file.name: file for file in sorted(beside)}, path)
 
 
 def require_fit(found: Shapes, expected: Shapes, source: Path) -> None:
@@ -106,10 +123,7 @@ def require_fit(found: Shapes, expected: Shapes, source: Path) -> None:
         ],
     }
     said = [
-        f"{len(names)} {fault} ({', '.join(names[:_NAMED_AT_MOST])}"
-        f"{', ...' if len(names) > _NAMED_AT_MOST else ''})"
-        for fault, names in faults.items()
-        if names
+        f"{len(names)} {fault} ({first_few(names)})" for fault, names in faults.items() if names
     ]
     if said:
         raise CheckpointMismatch(
@@ -118,26 +132,12 @@ def require_fit(found: Shapes, expected: Shapes, source: Path) -> None:
         )
 
 
-def require_unrounded(card: ModelCard, dtype: torch.dtype) -> None:
-    """Check that a model's weights are as they were read, so that saving them loses nothing.
-
-    Raises:
-        ConfigurationInvalid: If they were rounded to ``dtype`` on loading.
-    """
-    if dtype is not torch.float32:
-        raise ConfigurationInvalid(
-            f"model {card.name!r} was loaded with weights rounded to {dtype}: "
-            "load it with precision 'fp32' to save it"
-        )
-
-
-def write_model_directory(
-    directory: Path, card: ModelCard, tensors: Mapping[str, torch.Tensor]
-) -> ModelCard:
-    """Write ``card.json`` and ``model.safetensors``; the directory appears complete or not at all.
+def write_model_directory(directory: Path, model: StoredModel) -> ModelCard:
+    """Write card, weights and further files; the directory appears complete or not at all.
 
     Returns:
-        The card as written, with the checksum of the new weights file.
+        The card as written: with the checksum of the new weights file, and that of the file the
+        weights were read from as the one they were converted from.
 
     Raises:
         ConfigurationInvalid: If the directory is there already, or cannot be made.
@@ -155,8 +155,16 @@ def write_model_directory(
         ) from error
     try:
         weights = unfinished / WEIGHTS_FILE
-        save_file({name: tensor.cpu().contiguous() for name, tensor in tensors.items()}, weights)
-        written = card.model_copy(update={"weights_sha256": file_sha256(weights)})
+        save_file({name: _own(tensor) for name, tensor in model.tensors.items()}, weights)
+        for name, path in model.files.items():
+            shutil.copyfile(path, unfinished / name)
+        card = model.card
+        written = card.model_copy(
+            update={
+                "weights_sha256": file_sha256(weights),
+                "converted_from_sha256": card.converted_from_sha256 or card.weights_sha256,
+            }
+        )
         (unfinished / CARD_FILE).write_text(written.model_dump_json(indent=2) + "\n")
         unfinished.chmod(0o755)  # a temporary folder is private; a model is read by services
         unfinished.rename(directory)
@@ -183,13 +191,37 @@ def _is_safetensors(path: Path) -> bool:
         return file.read(9)[8:] == b"{"  # eight bytes of length, then a JSON header
 
 
+def _are_named(content: Mapping[object, object]) -> bool:
+    return bool(content) and all(_is_named(name, value) for name, value in content.items())
+
+
 def _is_named(name: object, value: object) -> bool:
     return isinstance(name, str) and isinstance(value, torch.Tensor)
 
 
-def _without_prefix(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    prefix = "module." if all(name.startswith("module.") for name in tensors) else ""
-    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items()}
+def _own(tensor: torch.Tensor) -> torch.Tensor:
+    return tensor.detach().cpu().contiguous()
+
+
+def _beside(content: Mapping[str, object], wrapper: str) -> dict[str, Mapping[str, torch.Tensor]]:
+    beside: dict[str, Mapping[str, torch.Tensor]] = {}
+    for key, value in content.items():
+        if key != wrapper and isinstance(value, torch.Tensor):
+            beside[key] = {"": value}
+        elif key != wrapper and isinstance(value, Mapping) and _are_named(value):
+            beside[key] = value
+    return beside
+
+
+def _without_prefix(tensors: Mapping[str, torch.Tensor], path: Path) -> dict[str, torch.Tensor]:
+    bare = sorted(name for name in tensors if not name.startswith(_DISTRIBUTED))
+    if bare and len(bare) < len(tensors):
+        raise CheckpointMismatch(
+            f"{path} has the prefix {_DISTRIBUTED!r} on {len(tensors) - len(bare)} of "
+            f"{len(tensors)} names, but not on {first_few(bare)}: parts of two files were mixed. "
+            "Name the checkpoint as its training run wrote it."
+        )
+    return {name.removeprefix(_DISTRIBUTED): tensor for name, tensor in tensors.items()}
 
 
 def _why_unreadable(path: Path, error: BaseException) -> str:

@@ -44,6 +44,10 @@ class ColourEncoder:
     def card(self) -> ModelCard:
         return self._card
 
+    @property
+    def part_scorer(self) -> None:
+        return None
+
     def encode_images(self, images: Sequence[Image.Image]) -> Float32Array:
         self.images_seen += len(images)
         rows = [np.asarray(image.convert("RGB"), np.float64).mean((0, 1)) for image in images]

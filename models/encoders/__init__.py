@@ -2,13 +2,13 @@
 
 What a file offers (``models/loading.py`` finds it by these names, and nothing is registered):
 
-- ``load(card, directory, *, device, precision) -> PersonEncoder``: always. Reads a Descry model
-  directory, whose card names this file.
-- ``recognises(shapes) -> bool`` and ``from_checkpoint(checkpoint, *, device, precision)``: where
-  the architecture has published checkpoints of another layout. ``shapes`` maps the names of a
-  file's tensors to their shapes.
-- ``SCHEME`` and ``from_name(name, *, device, precision)``: where models have names that a source
-  can state as ``SCHEME:name``.
+- ``assemble(model, *, device, precision) -> PersonEncoder``: always. Makes an encoder of a
+  ``models.stored_model.StoredModel``, whose card names this file.
+- ``recognises(shapes) -> bool`` and ``understand(checkpoint) -> PublishedModel``: where the
+  architecture has published checkpoints of another layout. ``shapes`` maps the names of a file's
+  tensors to their shapes.
+- ``SCHEME`` and ``understand_name(name) -> PublishedModel``: where models have names that a
+  source can state as ``SCHEME:name``.
 """
 
 from models.torchvision_operators import declare_missing_operators

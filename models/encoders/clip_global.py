@@ -8,29 +8,30 @@ becomes a special token, and that a checkpoint which does not fit is refused.
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import torch
 from PIL import Image
 from pydantic import ValidationError
 
-from models.card import WEIGHTS_FILE, ModelCard
+from models.card import ModelCard
 from models.clip_checkpoints import is_clip, understand
-from models.contracts import Float32Array, PersonEncoder
+from models.contracts import Float32Array
 from models.devices import choose_device, choose_dtype
 from models.errors import CheckpointMismatch, CheckpointUnreadable
 from models.images import preprocess
-from models.layers.clip_towers import ClipGlobalSizes, ClipTowers, assemble, place, tower_shapes
-from models.state_dicts import (
-    Checkpoint,
-    Shapes,
-    read_weights,
-    require_fit,
-    require_unrounded,
-    write_model_directory,
+from models.layers.clip_towers import (
+    ClipGlobalSizes,
+    ClipTowers,
+    build_towers,
+    place,
+    tower_shapes,
 )
+from models.state_dicts import Shapes, require_fit
+from models.stored_model import StoredModel
 from models.tokenizers.clip_bpe import VOCABULARY_SIZE, ClipBpe
 from models.unit_rows import unit_rows
+
+__all__ = ["ClipGlobalEncoder", "assemble", "recognises", "understand"]
 
 
 class ClipGlobalEncoder:
@@ -51,6 +52,11 @@ class ClipGlobalEncoder:
         """What the weights are."""
         return self._card
 
+    @property
+    def part_scorer(self) -> None:
+        """IRRA and its successors rank by one vector alone."""
+        return None
+
     def encode_images(self, images: Sequence[Image.Image]) -> Float32Array:
         """Return one unit row per crop: float32 ``(n, d)``."""
         return unit_rows(images, self._image_features, self._card.embedding_width)
@@ -69,16 +75,6 @@ class ClipGlobalEncoder:
             )
         return unit_rows(texts, self._text_features, self._card.embedding_width)
 
-    def save(self, directory: Path) -> ModelCard:
-        """Write this model as a Descry model directory and return its card.
-
-        Raises:
-            ConfigurationInvalid: If the weights were rounded on loading, or the directory is
-                there already.
-        """
-        require_unrounded(self._card, self._dtype)
-        return write_model_directory(directory, self._card, self.towers.state_dict())
-
     def _image_features(self, images: Sequence[Image.Image]) -> torch.Tensor:
         return self.towers.encode_image(preprocess(images, self._card.image).to(self._device))
 
@@ -87,16 +83,22 @@ class ClipGlobalEncoder:
         return self.towers.encode_text(ids.to(self._device))
 
 
-def load(card: ModelCard, directory: Path, *, device: str, precision: str) -> PersonEncoder:
-    """Read the weights that ``card`` describes.
+def recognises(shapes: Shapes) -> bool:
+    """Say whether a file with tensors of these names is one for ``understand``."""
+    return is_clip(shapes)
+
+
+def assemble(model: StoredModel, *, device: str, precision: str) -> ClipGlobalEncoder:
+    """Make an encoder of stored towers.
 
     Raises:
-        CheckpointUnreadable: If the weights are damaged or the card's sizes make no model.
+        CheckpointUnreadable: If the card's sizes make no model.
         CheckpointMismatch: If the tensors do not fit the card.
         ConfigurationInvalid: If the device or the precision is unknown or not there.
     """
     chosen = choose_device(device)
     dtype = choose_dtype(precision, chosen)
+    card = model.card
     try:
         sizes = ClipGlobalSizes.model_validate(card.sizes)
     except ValidationError as error:
@@ -104,29 +106,7 @@ def load(card: ModelCard, directory: Path, *, device: str, precision: str) -> Pe
             f"the sizes of model {card.name!r} make no clip_global: {error}. "
             "Export the model again, or name another model directory."
         ) from error
-    tensors = read_weights(directory)
-    shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
     expected = tower_shapes(sizes, card.image, card.embedding_width)
-    require_fit(shapes, expected, directory / WEIGHTS_FILE)
-    towers = assemble(sizes, card.image, card.embedding_width, tensors)
-    return ClipGlobalEncoder(card, towers, device=chosen, dtype=dtype)
-
-
-def recognises(shapes: Shapes) -> bool:
-    """Say whether a file with tensors of these names is one for ``from_checkpoint``."""
-    return is_clip(shapes)
-
-
-def from_checkpoint(checkpoint: Checkpoint, *, device: str, precision: str) -> ClipGlobalEncoder:
-    """Make an encoder of IRRA's published checkpoint or of OpenAI's CLIP weights.
-
-    Raises:
-        CheckpointUnreadable: If the ``configs.yaml`` beside the checkpoint cannot be read.
-        CheckpointMismatch: If the tensors do not fit.
-        ConfigurationInvalid: If the device or the precision is unknown or not there.
-    """
-    chosen = choose_device(device)
-    dtype = choose_dtype(precision, chosen)
-    card, sizes, tensors = understand(checkpoint)
-    towers = assemble(sizes, card.image, card.embedding_width, tensors)
+    require_fit(model.shapes, expected, model.source)
+    towers = build_towers(sizes, card.image, card.embedding_width, model.tensors)
     return ClipGlobalEncoder(card, towers, device=chosen, dtype=dtype)

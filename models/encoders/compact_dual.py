@@ -7,8 +7,7 @@ Models, 2018 (https://arxiv.org/abs/1711.09349); BERT of Devlin et al., 2019
 package and to train on a CPU.
 """
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Self
 
 import torch
@@ -18,13 +17,14 @@ from torch import nn
 from torch.nn import functional
 from transformers import BertConfig, BertModel
 
-from models.card import CARD_FILE, WEIGHTS_FILE, ModelCard, file_sha256
+from models.card import ModelCard
 from models.contracts import Float32Array, PersonEncoder
 from models.devices import choose_device, choose_dtype
 from models.errors import CheckpointMismatch, CheckpointUnreadable
 from models.images import preprocess
 from models.schema import Schema
-from models.state_dicts import read_weights, require_fit
+from models.state_dicts import require_fit
+from models.stored_model import StoredModel
 from models.tokenizers.bert_wordpiece import Tokens, WordPieces
 from models.unit_rows import unit_rows
 
@@ -226,6 +226,11 @@ class CompactDualEncoder:
         """What the weights are."""
         return self._card
 
+    @property
+    def part_scorer(self) -> None:
+        """It ranks by one vector alone."""
+        return None
+
     def encode_images(self, images: Sequence[Image.Image]) -> Float32Array:
         """Return one unit row per crop: float32 ``(n, d)``."""
         return unit_rows(images, self._image_rows, self._card.embedding_width)
@@ -249,8 +254,8 @@ class CompactDualEncoder:
         return torch.autocast(self._device.type, torch.bfloat16, enabled=reduced)
 
 
-def load(card: ModelCard, directory: Path, *, device: str, precision: str) -> PersonEncoder:
-    """Read the weights and the vocabulary that ``card`` describes.
+def assemble(model: StoredModel, *, device: str, precision: str) -> PersonEncoder:
+    """Make an encoder of stored towers and their vocabulary.
 
     ``auto`` precision is fp32: the towers are small, and a crop's row must not depend on the
     other crops of its batch by more than rounding.
@@ -262,24 +267,20 @@ def load(card: ModelCard, directory: Path, *, device: str, precision: str) -> Pe
     """
     chosen = choose_device(device)
     dtype = choose_dtype("fp32" if precision == "auto" else precision, chosen)
-    sizes = read_sizes(card)
-    word_pieces = _read_vocabulary(directory / VOCABULARY_FILE, sizes)
-    weights = read_weights(directory)
+    card = model.card
+    sizes = _read_sizes(card)
+    word_pieces = _read_vocabulary(model, sizes)
     # A card may state sizes beyond any memory; without storage its shapes cost nothing.
     with torch.device("meta"):
         network = CompactDual(sizes, card.embedding_width)
-    require_fit(shapes_of(weights), shapes_of(network.state_dict()), directory / WEIGHTS_FILE)
+    expected = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
+    require_fit(model.shapes, expected, model.source)
     network = CompactDual(sizes, card.embedding_width)
-    network.load_state_dict(weights)
+    network.load_state_dict(model.tensors)
     return CompactDualEncoder(card, network, word_pieces, device=chosen, dtype=dtype)
 
 
-def read_sizes(card: ModelCard) -> CompactDualSizes:
-    """Return the dimensions a card states.
-
-    Raises:
-        CheckpointUnreadable: If they are incomplete or make no model.
-    """
+def _read_sizes(card: ModelCard) -> CompactDualSizes:
     try:
         return CompactDualSizes.model_validate(card.sizes)
     except ValidationError as error:
@@ -289,27 +290,12 @@ def read_sizes(card: ModelCard) -> CompactDualSizes:
         ) from error
 
 
-def shapes_of(tensors: Mapping[str, torch.Tensor]) -> dict[str, tuple[int, ...]]:
-    """Return the shape of each tensor."""
-    return {name: tuple(tensor.shape) for name, tensor in tensors.items()}
-
-
-def _read_vocabulary(path: Path, sizes: CompactDualSizes) -> WordPieces:
-    try:
-        found = file_sha256(path)
-    except OSError as error:
-        raise CheckpointUnreadable(
-            f"{path} cannot be read: {error}. Copy the whole model directory."
-        ) from error
-    if found != sizes.vocabulary_sha256:
-        raise CheckpointUnreadable(
-            f"{path} is damaged or belongs to another card: its SHA-256 is {found}, "
-            f"{CARD_FILE} says {sizes.vocabulary_sha256}. Copy or export the model again."
-        )
+def _read_vocabulary(model: StoredModel, sizes: CompactDualSizes) -> WordPieces:
+    path = model.file(VOCABULARY_FILE, sizes.vocabulary_sha256)
     word_pieces = WordPieces(path, sizes.max_tokens)
     if len(word_pieces) != sizes.vocabulary_size:
         raise CheckpointMismatch(
-            f"{path} has {len(word_pieces)} word pieces, {CARD_FILE} says "
-            f"{sizes.vocabulary_size}. Use the card that was exported with this vocabulary."
+            f"{path} has {len(word_pieces)} word pieces, the card says {sizes.vocabulary_size}. "
+            "Use the card that was exported with this vocabulary."
         )
     return word_pieces

@@ -31,8 +31,8 @@ from open_clip.tokenizer import SimpleTokenizer
 from PIL import Image
 from pydantic import JsonValue, ValidationError
 
-from models.card import WEIGHTS_FILE, ImagePreprocessing, ModelCard, file_sha256
-from models.contracts import Float32Array, PersonEncoder
+from models.card import ImagePreprocessing, ModelCard, file_sha256
+from models.contracts import Float32Array
 from models.devices import choose_device, choose_dtype
 from models.errors import (
     CheckpointMismatch,
@@ -41,12 +41,8 @@ from models.errors import (
 )
 from models.images import preprocess
 from models.schema import Schema
-from models.state_dicts import (
-    read_weights,
-    require_fit,
-    require_unrounded,
-    write_model_directory,
-)
+from models.state_dicts import require_fit
+from models.stored_model import PublishedModel, StoredModel
 from models.tokenizers.clip_bpe import ClipBpe
 from models.unit_rows import unit_rows
 
@@ -96,6 +92,11 @@ class OpenClipEncoder:
         """What the weights are."""
         return self._card
 
+    @property
+    def part_scorer(self) -> None:
+        """It ranks by one vector alone."""
+        return None
+
     def encode_images(self, images: Sequence[Image.Image]) -> Float32Array:
         """Return one unit row per crop: float32 ``(n, d)``."""
         return unit_rows(images, self._image_features, self._card.embedding_width)
@@ -103,16 +104,6 @@ class OpenClipEncoder:
     def encode_texts(self, texts: Sequence[str]) -> Float32Array:
         """Return one unit row per description: float32 ``(n, d)``."""
         return unit_rows(texts, self._text_features, self._card.embedding_width)
-
-    def save(self, directory: Path) -> ModelCard:
-        """Write this model as a Descry model directory and return its card.
-
-        Raises:
-            ConfigurationInvalid: If the weights were rounded on loading, or the directory is
-                there already.
-        """
-        require_unrounded(self._card, self._dtype)
-        return write_model_directory(directory, self._card, self._model.state_dict())
 
     def _image_features(self, images: Sequence[Image.Image]) -> torch.Tensor:
         pixels = preprocess(images, self._card.image).to(self._device, self._dtype)
@@ -122,16 +113,17 @@ class OpenClipEncoder:
         return self._model.encode_text(self._tokenize(texts).to(self._device))
 
 
-def load(card: ModelCard, directory: Path, *, device: str, precision: str) -> PersonEncoder:
-    """Read the weights that ``card`` describes.
+def assemble(model: StoredModel, *, device: str, precision: str) -> OpenClipEncoder:
+    """Make an encoder of stored weights.
 
     Raises:
-        CheckpointUnreadable: If the weights are damaged or the card's sizes make no model.
+        CheckpointUnreadable: If the card's sizes make no model.
         CheckpointMismatch: If the tensors do not fit the card.
         ConfigurationInvalid: If the device or the precision is unknown or not there.
     """
     chosen = choose_device(device)
     dtype = choose_dtype(precision, chosen)
+    card = model.card
     try:
         sizes = OpenClipSizes.model_validate(card.sizes)
     except ValidationError as error:
@@ -141,8 +133,7 @@ def load(card: ModelCard, directory: Path, *, device: str, precision: str) -> Pe
         ) from error
     if sizes.configuration not in list_models():
         raise CheckpointMismatch(_unknown_architecture(sizes.configuration))
-    tensors = read_weights(directory)
-    model = create_model(
+    network = create_model(
         sizes.configuration,
         load_weights=False,
         pretrained_text=False,
@@ -150,34 +141,26 @@ def load(card: ModelCard, directory: Path, *, device: str, precision: str) -> Pe
         device=chosen,
         force_quick_gelu=sizes.quick_gelu,
     )
-    expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
-    shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
-    require_fit(shapes, expected, directory / WEIGHTS_FILE)
-    model.load_state_dict(tensors)
-    return OpenClipEncoder(card, model.eval(), device=chosen, dtype=dtype)
+    expected = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
+    require_fit(model.shapes, expected, model.source)
+    network.load_state_dict(model.tensors)
+    return OpenClipEncoder(card, network.eval(), device=chosen, dtype=dtype)
 
 
-def from_name(name: str, *, device: str, precision: str) -> PersonEncoder:
-    """Load ``ARCH/TAG``, from open_clip's cache or over the network.
+def understand_name(name: str) -> PublishedModel:
+    """Read ``ARCH/TAG``, from open_clip's cache or over the network.
 
     Raises:
         ModelNotFound: If the name is unknown, or the weights are neither cached nor in reach.
         CheckpointUnreadable: If the downloaded weights cannot be read into the model.
-        ConfigurationInvalid: If the device or the precision is unknown or not there.
     """
-    chosen = choose_device(device)
-    dtype = choose_dtype(precision, chosen)
     architecture, tag = _known(name)
     settings: dict[str, JsonValue] = get_pretrained_cfg(architecture, tag)
     weights = _weights_file(f"{architecture}/{tag}", settings)
     quick_gelu = bool(settings.get("quick_gelu", False))
     try:
-        model = create_model(
-            architecture,
-            pretrained=str(weights),
-            precision=_PRECISIONS[dtype],
-            device=chosen,
-            force_quick_gelu=quick_gelu,
+        network = create_model(
+            architecture, pretrained=str(weights), device="cpu", force_quick_gelu=quick_gelu
         )
     except (OSError, RuntimeError, ValueError, LookupError, pickle.UnpicklingError) as error:
         raise CheckpointUnreadable(
@@ -189,7 +172,7 @@ def from_name(name: str, *, device: str, precision: str) -> PersonEncoder:
         architecture="open_clip_pretrained",
         method="CLIP",
         embedding_width=get_model_config(architecture)["embed_dim"],
-        image=_image(model.visual.image_size, settings),
+        image=_image(network.visual.image_size, settings),
         sizes=OpenClipSizes(configuration=architecture, quick_gelu=quick_gelu).model_dump(),
         weights_sha256=file_sha256(weights),
         provenance={
@@ -198,7 +181,10 @@ def from_name(name: str, *, device: str, precision: str) -> PersonEncoder:
             "image size": "that of the pretrained model; a crop is resized to it as a whole",
         },
     )
-    return OpenClipEncoder(card, model.eval(), device=chosen, dtype=dtype)
+    tensors: dict[str, torch.Tensor] = network.state_dict()
+    return PublishedModel(
+        card, tensors, {}, weights, layout=f"open_clip, {tag}", classes=None, training_only=()
+    )
 
 
 def _known(name: str) -> tuple[str, str]:

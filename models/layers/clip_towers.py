@@ -125,7 +125,7 @@ def tower_shapes(
     return {name: tuple(tensor.shape) for name, tensor in towers.state_dict().items()}
 
 
-def assemble(
+def build_towers(
     sizes: ClipGlobalSizes,
     image: ImagePreprocessing,
     embedding_width: int,
