@@ -3,10 +3,9 @@
 Exit codes: 0 all is well, 1 failed, 2 wrong use, 3 built, but some files were quarantined.
 """
 
-import contextlib
 import json
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Never
 
@@ -20,10 +19,9 @@ from indexer.build import DEFAULT_OPTIONS, BuildOptions, prepare_build, run_buil
 from indexer.bundle import published_generation, read_generation_manifest
 from indexer.progress import drawn_progress
 from indexer.verification import verify_index
-from models.errors import DescryError
+from models.command_lines import FAILED, one_line_errors
 from models.loading import DEFAULT, load_encoder
 
-FAILED = 1
 SOME_QUARANTINED = 3
 
 app = typer.Typer(
@@ -79,7 +77,7 @@ def build(  # noqa: PLR0913 - a parameter for each option of the command line
     as_json: JsonOption = False,
 ) -> None:
     """Index a folder of person crops and publish the result."""
-    with _one_line_errors(as_json=as_json):
+    with one_line_errors(as_json=as_json):
         options = BuildOptions(
             model_source=_lasting_source(model),
             metadata=metadata,
@@ -114,7 +112,7 @@ def verify(
     as_json: JsonOption = False,
 ) -> None:
     """Read the published generation again and check it."""
-    with _one_line_errors(as_json=as_json):
+    with one_line_errors(as_json=as_json):
         verification = verify_index(index, sources=sources)
         _tell(
             reports.verify_object(index, verification),
@@ -128,7 +126,7 @@ def verify(
 @app.command()
 def info(*, index: IndexOption, as_json: JsonOption = False) -> None:
     """Print what the published generation is."""
-    with _one_line_errors(as_json=as_json):
+    with one_line_errors(as_json=as_json):
         folder = published_generation(index)
         manifest = read_generation_manifest(folder)
         _tell(
@@ -140,23 +138,6 @@ def info(*, index: IndexOption, as_json: JsonOption = False) -> None:
 
 def _tell(value: Mapping[str, JsonValue], lines: Iterable[str], *, as_json: bool) -> None:
     typer.echo(json.dumps(value) if as_json else "\n".join(lines))
-
-
-@contextlib.contextmanager
-def _one_line_errors(*, as_json: bool) -> Iterator[None]:
-    """Turn what a user can mend into one line on stderr, and exit with 1.
-
-    Raises:
-        Exit: In place of the error.
-    """
-    try:
-        yield
-    except (DescryError, OSError) as error:
-        message = " ".join(str(error).split())
-        log.error(message)  # noqa: TRY400 - the message says how to mend it; no trace helps
-        if as_json:
-            typer.echo(json.dumps({"error": {"kind": type(error).__name__, "message": message}}))
-        raise typer.Exit(FAILED) from error
 
 
 def _leave(code: int) -> Never:

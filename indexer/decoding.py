@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from indexer.crop_files import read_crop_file
 from indexer.thumbnails import make_thumbnail
 from models.errors import CropUnreadable
+from models.upright_images import upright_rgb
 
 MAX_PIXELS = 40_000_000
 MIN_SIDE = 8
@@ -31,15 +32,6 @@ _MEDIA_TYPES = {
     "BMP": "image/bmp",
 }
 _ID_DIGITS = 20
-_TURNS = {  # EXIF 2.32, 4.6.4 A, tag 274: how the stored picture was turned
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
 
 
 @dataclass(frozen=True)
@@ -118,7 +110,7 @@ def decode_image(content: bytes) -> tuple[Image.Image, str]:
             _check_size(*image.size)
             media_type = _MEDIA_TYPES[image.format or ""]
             image.load()
-            return _rgb(_upright(image)), media_type
+            return upright_rgb(image), media_type
     except CropUnreadable:
         raise
     except UnidentifiedImageError as error:
@@ -135,19 +127,3 @@ def _check_size(width: int, height: int) -> None:
         raise CropUnreadable(f"too many pixels: {width}x{height}, at most {MAX_PIXELS:,} in all")
     if min(width, height) < MIN_SIDE:
         raise CropUnreadable(f"too small: {width}x{height}, at least {MIN_SIDE}x{MIN_SIDE}")
-
-
-def _upright(image: Image.Image) -> Image.Image:
-    # ImageOps.exif_transpose would also write the EXIF block anew, and fail where it is odd.
-    turn = _TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
-    return image if turn is None else image.transpose(turn)
-
-
-def _rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I;16"):  # Pillow's own conversion would clip at 255
-        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
-    if image.has_transparency_data:
-        with_alpha = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, "white")
-        return Image.alpha_composite(white, with_alpha).convert("RGB")
-    return image.convert("RGB")

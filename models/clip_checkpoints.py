@@ -5,6 +5,7 @@ Two layouts are known, both told apart by their names alone:
 - IRRA's ``best.pth``: the towers under ``base_model.``, heads that only training needs, and a
   position embedding of the person crops it was trained on. The size of those crops comes from
   the ``configs.yaml`` beside the file where there is one, else from the number of patches.
+  AGM-IRRA writes the same tensors and differs by a loss in that file; SG-IHA adds a head.
 - OpenAI's CLIP: the same names without a prefix and four scalars. Its square position embedding
   is resized for crops of 384 x 128 pixels, as IRRA does before training.
 
@@ -20,6 +21,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from models.card import ImagePreprocessing, ModelCard
+from models.clip_training_heads import has_bridge, require_whole_heads, training_heads
 from models.errors import CheckpointMismatch, CheckpointUnreadable
 from models.layers.clip_towers import (
     ClipGlobalSizes,
@@ -35,12 +37,10 @@ PERSON_CROP = (384, 128)
 """Height and width of the crops that IRRA and its successors train on."""
 
 _IRRA_PREFIX = "base_model."
-_IRRA_TRAINING_ONLY = (
-    "classifier.", "cross_attn.", "cross_modal_transformer.", "mlm_head.",
-    "ln_pre_t.", "ln_pre_i.", "ln_post.",
-)  # fmt: skip
 _OPENAI_SCALARS = ("logit_scale", "input_resolution", "context_length", "vocab_size")
 _ASPECTS = (3, 2, 1)  # height to width of person crops (384 x 128, 256 x 128), then squares
+_TEXT_CONTEXT = 77  # the word pieces of a text in CLIP; no system of this family has another
+_SYSTEM_BY_LOSS = {"mcq": "SG-IHA", "cmt": "AGM-IRRA"}
 
 
 class IrraRun(BaseModel):
@@ -51,6 +51,7 @@ class IrraRun(BaseModel):
     img_size: tuple[int, int] | None = None
     stride_size: int | None = None
     dataset_name: str | None = None
+    loss_names: str | None = None
 
 
 def is_clip(shapes: Shapes) -> bool:
@@ -69,41 +70,45 @@ def understand(checkpoint: Checkpoint) -> PublishedModel:
         CheckpointMismatch: If tensors are missing, unexpected, or of the wrong shape.
     """
     from_irra = f"{_IRRA_PREFIX}visual.class_embedding" in checkpoint.tensors
-    run = _read_run(checkpoint.path.parent / "configs.yaml") if from_irra else IrraRun()
-    tensors = _irra_towers(checkpoint) if from_irra else _openai_towers(checkpoint)
+    source = checkpoint.path
+    run = _read_run(source.parent / "configs.yaml") if from_irra else IrraRun()
+    heads = training_heads(checkpoint.shapes) if from_irra else {}
+    tensors = _irra_towers(checkpoint, heads) if from_irra else _openai_towers(checkpoint)
     shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
-    sizes, embedding_width = _sizes(shapes, run, checkpoint.path)
-    image = _image(shapes, sizes, run, checkpoint.path, square_is_resized=not from_irra)
+    sizes, embedding_width = _sizes(shapes, run, source)
+    image = _image(shapes, sizes, run, source, square_is_resized=not from_irra)
     position = "visual.positional_embedding"
     rows, columns = sizes.grid(image)
     if not from_irra and _is_square(len(tensors[position]) - 1):
         tensors[position] = resize_position_embedding(tensors[position], (rows, columns))
         shapes[position] = tuple(tensors[position].shape)
-    require_fit(shapes, tower_shapes(sizes, image, embedding_width), checkpoint.path)
+    require_fit(shapes, tower_shapes(sizes, image, embedding_width), source)
+    classes = require_whole_heads(heads, sizes, embedding_width, source)
+    method = _irra_method(run, heads) if from_irra else "CLIP"
+    layout = f"{method}'s checkpoint" if from_irra else "OpenAI's CLIP weights"
     card = ModelCard(
-        name=" ".join(filter(None, ("IRRA", run.dataset_name)))
-        if from_irra
-        else f"CLIP {checkpoint.path.stem}",
+        name=" ".join(filter(None, (method, run.dataset_name if from_irra else source.stem))),
         architecture="clip_global",
-        method="IRRA" if from_irra else "CLIP",
+        method=method,
         embedding_width=embedding_width,
         image=image,
         sizes=sizes.model_dump(),
         weights_sha256=checkpoint.sha256,
         provenance={
-            "file": checkpoint.path.name,
-            "layout": "IRRA's checkpoint" if from_irra else "OpenAI's CLIP weights",
+            "file": source.name,
+            "layout": layout,
             "image size": f"{image.height} x {image.width}, a grid of {rows} x {columns} patches",
         },
     )
+    unused = heads if from_irra else _OPENAI_SCALARS
     return PublishedModel(
         card,
         tensors,
         {},
-        checkpoint.path,
-        layout=card.provenance["layout"],
-        classes=None,
-        training_only=tuple(n for n in checkpoint.tensors if n.startswith(_IRRA_TRAINING_ONLY)),
+        source,
+        layout=layout,
+        classes=classes,
+        training_only=tuple(name for name in checkpoint.tensors if name in unused),
     )
 
 
@@ -130,12 +135,19 @@ def _read_run(path: Path) -> IrraRun:
         ) from error
 
 
-def _irra_towers(checkpoint: Checkpoint) -> dict[str, torch.Tensor]:
-    """Drop what only training needs; keep every other name, so that a stranger is reported."""
+def _irra_method(run: IrraRun, heads: Shapes) -> str:
+    losses = (run.loss_names or "").split("+")
+    if has_bridge(heads):
+        return "SG-IHA"
+    return next((system for loss, system in _SYSTEM_BY_LOSS.items() if loss in losses), "IRRA")
+
+
+def _irra_towers(checkpoint: Checkpoint, heads: Shapes) -> dict[str, torch.Tensor]:
+    """Drop the heads; keep every other name, so that a stranger is reported."""
     return {
         _tower_name(name.removeprefix(_IRRA_PREFIX)) if name.startswith(_IRRA_PREFIX) else name: t
         for name, t in checkpoint.tensors.items()
-        if not name.startswith(_IRRA_TRAINING_ONLY)
+        if name not in heads
     }
 
 
@@ -162,6 +174,13 @@ def _sizes(shapes: Shapes, run: IrraRun, source: Path) -> tuple[ClipGlobalSizes,
             f"{source} has CLIP's names, but {', '.join(wrong)} missing or of another number of "
             "axes. Name a complete checkpoint."
         )
+    context = shapes["text.positional_embedding"][0]
+    if context != _TEXT_CONTEXT:
+        raise CheckpointMismatch(
+            f"{source} has text positions for {context} word pieces; CLIP and the systems made of "
+            f"it read {_TEXT_CONTEXT}, and nobody defined how to stretch them. Train with "
+            f"text_length {_TEXT_CONTEXT}, or name a checkpoint that was."
+        )
     patch = shapes["visual.conv1.weight"][3]
     vocabulary_size, text_width = shapes["text.token_embedding.weight"]
     try:
@@ -172,7 +191,7 @@ def _sizes(shapes: Shapes, run: IrraRun, source: Path) -> tuple[ClipGlobalSizes,
             vision_layers=_layers(shapes, "visual."),
             text_width=text_width,
             text_layers=_layers(shapes, "text."),
-            context_length=shapes["text.positional_embedding"][0],
+            context_length=context,
             vocabulary_size=vocabulary_size,
         )
     except ValidationError as error:

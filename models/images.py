@@ -7,6 +7,7 @@ import torch
 from PIL import Image
 
 from models.card import ImagePreprocessing
+from models.upright_images import upright_rgb
 
 _RESAMPLING = {
     "bilinear": Image.Resampling.BILINEAR,
@@ -17,13 +18,14 @@ _RESAMPLING = {
 def preprocess(images: Sequence[Image.Image], recipe: ImagePreprocessing) -> torch.Tensor:
     """Return float32 ``(n, 3, h, w)``: RGB, resized with antialiasing, scaled, normalised.
 
-    The resize is Pillow's, as torchvision's for Pillow images is.
+    Images of any mode, turned or transparent, become upright and RGB first. The resize is
+    Pillow's, as torchvision's for Pillow images is.
     """
     size = (recipe.width, recipe.height)
     resampling = _RESAMPLING[recipe.interpolation]
     pixels = np.empty((len(images), recipe.height, recipe.width, 3), np.uint8)
     for row, image in zip(pixels, images, strict=True):
-        row[:] = np.asarray(image.convert("RGB").resize(size, resampling))
+        row[:] = np.asarray(upright_rgb(image).resize(size, resampling))
     tensor = torch.from_numpy(pixels).permute(0, 3, 1, 2).float().div_(255)  # (n, 3, h, w)
     mean = torch.tensor(recipe.mean).view(3, 1, 1)
     std = torch.tensor(recipe.std).view(3, 1, 1)

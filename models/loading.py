@@ -34,25 +34,6 @@ class StoredModel(Protocol):
         """What the weights are."""
         ...
 
-
-class PublishedModel(StoredModel, Protocol):
-    """``models.stored_model.PublishedModel``: a checkpoint of its authors, understood."""
-
-    @property
-    def layout(self) -> str:
-        """Whose layout the file has."""
-        ...
-
-    @property
-    def classes(self) -> int | None:
-        """How many identities its classifier knew."""
-        ...
-
-    @property
-    def training_only(self) -> tuple[str, ...]:
-        """The tensors that inference does not need."""
-        ...
-
     @property
     def shapes(self) -> Mapping[str, tuple[int, ...]]:
         """The shape of each tensor that inference needs, by our names."""
@@ -73,9 +54,9 @@ class _EncoderModule(Protocol):
 
     def recognises(self, shapes: Mapping[str, tuple[int, ...]]) -> bool: ...
 
-    def understand(self, checkpoint: object) -> PublishedModel: ...
+    def understand(self, checkpoint: object) -> StoredModel: ...
 
-    def understand_name(self, name: str) -> PublishedModel: ...
+    def understand_name(self, name: str) -> StoredModel: ...
 
 
 def load_encoder(
@@ -98,17 +79,20 @@ def load_encoder(
         CheckpointMismatch: If the tensors fit no architecture, or not the card's.
         ConfigurationInvalid: If the device or the precision is unknown or not there.
     """
-    model = read_model(source)
-    return _encoder_module(model.card.architecture).assemble(
-        model, device=device, precision=precision
-    )
+    return assemble_encoder(read_model(source), device=device, precision=precision)
+
+
+def assemble_encoder(model: StoredModel, *, device: str, precision: str) -> PersonEncoder:
+    """Make the encoder of a model that was read; the arguments and errors of ``load_encoder``."""
+    module = _encoder_module(model.card.architecture)
+    return module.assemble(model, device=device, precision=precision)
 
 
 def read_model(source: str | Path) -> StoredModel:
     """Read what ``load_encoder`` assembles: the card, the tensors and the files beside them.
 
     Returns:
-        A ``PublishedModel`` where the source is in another layout than Descry's own.
+        A ``models.stored_model.PublishedModel`` where the layout is not Descry's own.
 
     Raises:
         ModelNotFound: If there is no model of that name or at that path.
@@ -159,7 +143,7 @@ def _read_directory(directory: Path) -> StoredModel:
     return cast(StoredModel, reading.read_model_directory(directory, card))
 
 
-def _read_checkpoint(path: Path) -> PublishedModel:
+def _read_checkpoint(path: Path) -> StoredModel:
     reading: Any = importlib.import_module("models.state_dicts")
     stored: Any = importlib.import_module("models.stored_model")
     checkpoint = reading.read_checkpoint(path)

@@ -8,7 +8,7 @@ import struct
 import tempfile
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -22,7 +22,7 @@ from models.errors import (
     ConfigurationInvalid,
     first_few,
 )
-from models.stored_model import StoredModel
+from models.stored_model import PublishedModel, StoredModel
 from models.torchscript_archives import is_torchscript, read_torchscript
 
 Shapes = Mapping[str, tuple[int, ...]]
@@ -132,12 +132,28 @@ def require_fit(found: Shapes, expected: Shapes, source: Path) -> None:
         )
 
 
+def write_converted(directory: Path, model: StoredModel) -> ModelCard:
+    """Write a published model as a model directory; its card keeps the original's checksum.
+
+    Raises:
+        ConfigurationInvalid: If the model is in Descry's layout already, or as in
+            ``write_model_directory``.
+    """
+    if not isinstance(model, PublishedModel):
+        raise ConfigurationInvalid(
+            f"{model.source.parent} is a Descry model directory already: copy it as it is"
+        )
+    origin = {"converted_from_sha256": model.card.weights_sha256}
+    return write_model_directory(
+        directory, replace(model, card=model.card.model_copy(update=origin))
+    )
+
+
 def write_model_directory(directory: Path, model: StoredModel) -> ModelCard:
     """Write card, weights and further files; the directory appears complete or not at all.
 
     Returns:
-        The card as written: with the checksum of the new weights file, and that of the file the
-        weights were read from as the one they were converted from.
+        The card as written, with the checksum of the new weights file.
 
     Raises:
         ConfigurationInvalid: If the directory is there already, or cannot be made.
@@ -158,13 +174,7 @@ def write_model_directory(directory: Path, model: StoredModel) -> ModelCard:
         save_file({name: _own(tensor) for name, tensor in model.tensors.items()}, weights)
         for name, path in model.files.items():
             shutil.copyfile(path, unfinished / name)
-        card = model.card
-        written = card.model_copy(
-            update={
-                "weights_sha256": file_sha256(weights),
-                "converted_from_sha256": card.converted_from_sha256 or card.weights_sha256,
-            }
-        )
+        written = model.card.model_copy(update={"weights_sha256": file_sha256(weights)})
         (unfinished / CARD_FILE).write_text(written.model_dump_json(indent=2) + "\n")
         unfinished.chmod(0o755)  # a temporary folder is private; a model is read by services
         unfinished.rename(directory)

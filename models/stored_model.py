@@ -3,11 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import torch
+from pydantic import ValidationError
 
 from models.card import ModelCard, file_sha256
 from models.errors import CheckpointMismatch, CheckpointUnreadable, first_few
+from models.schema import Schema
+
+SizesT = TypeVar("SizesT", bound=Schema)
 
 
 @dataclass(frozen=True)
@@ -28,6 +33,20 @@ class StoredModel:
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """The shape of each tensor."""
         return {name: tuple(tensor.shape) for name, tensor in self.tensors.items()}
+
+    def sizes(self, kind: type[SizesT]) -> SizesT:
+        """Return the dimensions the card states, as an architecture's own.
+
+        Raises:
+            CheckpointUnreadable: If they are incomplete or make no such model.
+        """
+        try:
+            return kind.model_validate(self.card.sizes)
+        except ValidationError as error:
+            raise CheckpointUnreadable(
+                f"the sizes of model {self.card.name!r} make no {self.card.architecture}: {error}. "
+                "Export the model again, or name another model directory."
+            ) from error
 
     def file(self, name: str, sha256: str) -> Path:
         """Return where a further file is, which the card describes by its checksum.

@@ -1,8 +1,10 @@
-"""The CLIP dual encoder of IRRA: one vector for a crop, one for a description.
+"""The CLIP dual encoder of IRRA, AGM-IRRA and SG-IHA: a vector for a crop, one for a description.
 
 Sources: Jiang and Ye, Cross-Modal Implicit Relation Reasoning and Aligning for Text-to-Image
 Person Retrieval, 2023 (https://arxiv.org/abs/2303.12501), https://github.com/anosorae/IRRA at
-cfc2378, whose other heads are for training only; Radford et al., CLIP, 2021
+cfc2378; AGM-IRRA, https://github.com/ducnguyen2012/AGMfIRRA at e780e0c, and SG-IHA,
+https://github.com/Zjamie813/SG-IHA at b7b07e0, which train the same towers with further losses
+and heads and rank by the towers alone; Radford et al., CLIP, 2021
 (https://arxiv.org/abs/2103.00020). Departs from the authors' code in that a user's text never
 becomes a special token, and that a checkpoint which does not fit is refused.
 """
@@ -11,13 +13,12 @@ from collections.abc import Sequence
 
 import torch
 from PIL import Image
-from pydantic import ValidationError
 
 from models.card import ModelCard
 from models.clip_checkpoints import is_clip, understand
 from models.contracts import Float32Array
 from models.devices import choose_device, choose_dtype
-from models.errors import CheckpointMismatch, CheckpointUnreadable
+from models.errors import CheckpointMismatch
 from models.images import preprocess
 from models.layers.clip_towers import (
     ClipGlobalSizes,
@@ -43,7 +44,6 @@ class ClipGlobalEncoder:
         self._card = card
         self._sizes = ClipGlobalSizes.model_validate(card.sizes)
         self._device = device
-        self._dtype = dtype
         self._bpe = ClipBpe(self._sizes.context_length)
         self.towers = place(towers, device, dtype)
 
@@ -99,13 +99,7 @@ def assemble(model: StoredModel, *, device: str, precision: str) -> ClipGlobalEn
     chosen = choose_device(device)
     dtype = choose_dtype(precision, chosen)
     card = model.card
-    try:
-        sizes = ClipGlobalSizes.model_validate(card.sizes)
-    except ValidationError as error:
-        raise CheckpointUnreadable(
-            f"the sizes of model {card.name!r} make no clip_global: {error}. "
-            "Export the model again, or name another model directory."
-        ) from error
+    sizes = model.sizes(ClipGlobalSizes)
     expected = tower_shapes(sizes, card.image, card.embedding_width)
     require_fit(model.shapes, expected, model.source)
     towers = build_towers(sizes, card.image, card.embedding_width, model.tensors)

@@ -12,7 +12,7 @@ from typing import Self
 
 import torch
 from PIL import Image
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 from torch import nn
 from torch.nn import functional
 from transformers import BertConfig, BertModel
@@ -20,7 +20,7 @@ from transformers import BertConfig, BertModel
 from models.card import ModelCard
 from models.contracts import Float32Array, PersonEncoder
 from models.devices import choose_device, choose_dtype
-from models.errors import CheckpointMismatch, CheckpointUnreadable
+from models.errors import CheckpointMismatch
 from models.images import preprocess
 from models.schema import Schema
 from models.state_dicts import require_fit
@@ -268,7 +268,7 @@ def assemble(model: StoredModel, *, device: str, precision: str) -> PersonEncode
     chosen = choose_device(device)
     dtype = choose_dtype("fp32" if precision == "auto" else precision, chosen)
     card = model.card
-    sizes = _read_sizes(card)
+    sizes = model.sizes(CompactDualSizes)
     word_pieces = _read_vocabulary(model, sizes)
     # A card may state sizes beyond any memory; without storage its shapes cost nothing.
     with torch.device("meta"):
@@ -278,16 +278,6 @@ def assemble(model: StoredModel, *, device: str, precision: str) -> PersonEncode
     network = CompactDual(sizes, card.embedding_width)
     network.load_state_dict(model.tensors)
     return CompactDualEncoder(card, network, word_pieces, device=chosen, dtype=dtype)
-
-
-def _read_sizes(card: ModelCard) -> CompactDualSizes:
-    try:
-        return CompactDualSizes.model_validate(card.sizes)
-    except ValidationError as error:
-        raise CheckpointUnreadable(
-            f"the sizes of model {card.name!r} make no compact_dual: {error}. "
-            "Export the model again, or name another model directory."
-        ) from error
 
 
 def _read_vocabulary(model: StoredModel, sizes: CompactDualSizes) -> WordPieces:

@@ -29,7 +29,7 @@ from open_clip.pretrained import (
 )
 from open_clip.tokenizer import SimpleTokenizer
 from PIL import Image
-from pydantic import JsonValue, ValidationError
+from pydantic import JsonValue
 
 from models.card import ImagePreprocessing, ModelCard, file_sha256
 from models.contracts import Float32Array
@@ -124,13 +124,7 @@ def assemble(model: StoredModel, *, device: str, precision: str) -> OpenClipEnco
     chosen = choose_device(device)
     dtype = choose_dtype(precision, chosen)
     card = model.card
-    try:
-        sizes = OpenClipSizes.model_validate(card.sizes)
-    except ValidationError as error:
-        raise CheckpointUnreadable(
-            f"the sizes of model {card.name!r} make no open_clip_pretrained: {error}. "
-            "Export the model again, or name another model directory."
-        ) from error
+    sizes = model.sizes(OpenClipSizes)
     if sizes.configuration not in list_models():
         raise CheckpointMismatch(_unknown_architecture(sizes.configuration))
     network = create_model(

@@ -1,19 +1,14 @@
 """The whole job with the commands a newcomer types: render, index, serve, describe, find."""
 
 import json
-import os
-import signal
-import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import mean
-from typing import IO
 
 import httpx
 import pytest
 
+from tests.end_to_end.commands import run, serving
 from tests.end_to_end.demo_precision import (
     DEPTH,
     Attributes,
@@ -22,15 +17,7 @@ from tests.end_to_end.demo_precision import (
     read_attributes,
 )
 
-ROOT = Path(__file__).parent.parent.parent
 PEOPLE, SIGHTINGS = 200, 2
-START_S = 90
-
-
-def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run ``python -m ...`` from the repository root."""
-    command = [sys.executable, "-m", *map(str, arguments)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture(scope="module")
@@ -56,42 +43,10 @@ def index(rendered: Path) -> Path:
     return folder
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def wait_until_ready(output: IO[str]) -> str:
-    """Return what the service prints until it says that it is ready."""
-    lines = []
-    for line in output:
-        lines.append(line)
-        if "is ready at" in line:
-            return "".join(lines)
-    pytest.fail(f"the service ended: {''.join(lines)}")
-
-
 @pytest.fixture(scope="module")
 def service(index: Path) -> Iterator[httpx.Client]:
-    port = free_port()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "service", "--index", str(index), "--port", str(port)],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env=os.environ | {"PYTHONUNBUFFERED": "1"},
-    )
-    assert process.stdout is not None
-    wait_until_ready(process.stdout)
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=START_S) as client:
+    with serving(index) as client:
         yield client
-    process.send_signal(signal.SIGTERM)
-    rest, _ = process.communicate(timeout=30)
-    assert process.returncode == 0, rest
-    assert "Traceback" not in rest
 
 
 @pytest.fixture(scope="module")

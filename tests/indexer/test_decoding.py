@@ -6,10 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from indexer.decoding import MAX_KEPT_PIXELS, crop_id, decode_crop, decode_image, silent_pillow
+from models.card import ImagePreprocessing
 from models.errors import CropUnreadable
+from models.images import preprocess
 from tests.indexer.conftest import draw
 
 ORIENTATION = 0x0112
@@ -51,6 +54,42 @@ def png_header(width: int, height: int) -> bytes:
     return (
         b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(b"\0")) + chunk(b"IEND", b"")
     )
+
+
+def turn(orientation: int) -> Image.Exif:
+    exif = Image.Exif()
+    exif[ORIENTATION] = orientation
+    return exif
+
+
+def kinds_of_crops() -> dict[str, bytes]:
+    """Files of one picture in every mode that the formats have."""
+    colours = quartered()
+    grey = colours.convert("L")
+    faded = colours.convert("RGBA")
+    faded.putalpha(grey)
+    wide = Image.fromarray(np.asarray(grey).astype(np.uint16) * 257)
+    palette = colours.convert("P")
+    files = {
+        "RGB": encoded(colours),
+        "grey": encoded(grey),
+        "grey with alpha": encoded(faded.convert("LA")),
+        "alpha": encoded(faded),
+        "alpha in WebP": encoded(faded, "WEBP", lossless=True),
+        "black and white": encoded(grey.convert("1")),
+        "CMYK": encoded(colours.convert("CMYK"), "JPEG"),
+        "16 bits": encoded(wide),
+        "16 bits, one grey transparent": encoded(wide, transparency=int(np.asarray(wide)[0, 0])),
+        "palette": encoded(palette),
+        "palette, one colour transparent": encoded(palette, transparency=0),
+        "one colour transparent": encoded(colours, transparency=RED),
+    }
+    turned = {f"turned {n}": encoded(colours, "JPEG", exif=turn(n)) for n in range(1, 9)}
+    clear = {f"alpha, turned {n}": encoded(faded, exif=turn(n)) for n in (3, 6)}
+    return files | turned | clear
+
+
+CROPS_OF_ALL_KINDS = kinds_of_crops()
 
 
 @pytest.mark.parametrize(
@@ -113,9 +152,7 @@ def test_a_turned_picture_is_set_upright(orientation: int) -> None:
     stored.paste(upper_right, (half_width, 0, *size))
     stored.paste(lower_left, (0, half_height, half_width, size[1]))
     stored.paste(lower_right, (half_width, half_height, *size))
-    exif = Image.Exif()
-    exif[ORIENTATION] = orientation
-    image, _ = decode_image(encoded(stored, exif=exif))
+    image, _ = decode_image(encoded(stored, exif=turn(orientation)))
     assert image.size == (16, 32)
     assert corners(image) == [RED, GREEN, BLUE, WHITE]
 
@@ -169,6 +206,19 @@ def test_a_transparent_palette_becomes_white() -> None:
     image.paste(1, (8, 0, 16, 16))
     content = encoded(image, transparency=0)
     assert corners(decode_image(content)[0])[:2] == [WHITE, RED]
+
+
+def test_a_crop_handed_to_an_encoder_as_pillow_opens_it_is_read_as_its_file_is() -> None:
+    """Both ways to a vector give the encoder the same pixels."""
+    recipe = ImagePreprocessing(height=48, width=16, mean=(0, 0, 0), std=(1, 1, 1))
+    for name, content in CROPS_OF_ALL_KINDS.items():
+        opened = Image.open(io.BytesIO(content))
+        decoded, _ = decode_image(content)
+        alone, indexed, again = preprocess([opened, decoded, decoded.copy()], recipe)
+        assert torch.equal(alone, indexed), name
+        assert torch.equal(indexed, again), name
+        plain = torch.from_numpy(np.array(decoded.resize((16, 48), Image.Resampling.BILINEAR)))
+        assert torch.equal(indexed, plain.permute(2, 0, 1) / 255), name
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 from torch.nn import functional
 
-IRRA = Path(__file__).parent.parent / "reference" / "irra"
+REFERENCE = Path(__file__).parent.parent / "reference"
+IRRA, SGIHA, AGM = REFERENCE / "irra", REFERENCE / "sgiha", REFERENCE / "agm"
 POSITION = "base_model.visual.positional_embedding"
 OPENAI_SCALARS = {
     "logit_scale": torch.tensor(4.6052),
@@ -57,14 +59,24 @@ def irra_weight(
     return torch.cat([embedding[:1], planes.flatten(2)[0].T])
 
 
+def full_size_layout(system: Path) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of all tensors of a published checkpoint, as recorded."""
+    layout = json.loads((system / "full_state_dict.json").read_text())
+    return {name: tuple(shape) for name, (shape, _) in layout.items()}
+
+
 def full_size_towers() -> dict[str, torch.Tensor]:
     """The 301 tensors of ViT-B/16 that inference needs, in IRRA's names."""
-    layout = json.loads((IRRA / "full_state_dict.json").read_text())
     return {
-        name: irra_weight(name, tuple(shape), (14, (24, 8)))
-        for name, (shape, _) in layout.items()
+        name: irra_weight(name, shape, (14, (24, 8)))
+        for name, shape in full_size_layout(IRRA).items()
         if name.startswith("base_model.")
     }
+
+
+def without_storage(layout: dict[str, tuple[int, ...]]) -> dict[str, torch.Tensor]:
+    """Tensors of any size in no memory: what is only counted and compared by shape."""
+    return {name: torch.zeros(()).expand(shape) for name, shape in layout.items()}
 
 
 def openai_clip(side: int = 4) -> dict[str, torch.Tensor]:
@@ -89,6 +101,13 @@ def full_size_inputs() -> tuple[torch.Tensor, torch.Tensor]:
         row[0], row[words + 1] = 49406, 49407
         row[1 : words + 1] = random.randint(1, 49405, size=words)
     return torch.from_numpy(pixels).reshape(2, 3, 384, 128), torch.from_numpy(ids)
+
+
+def random_pictures(count: int, height: int = 80, width: int = 40) -> list[Image.Image]:
+    random = np.random.default_rng(0)
+    return [
+        Image.fromarray(random.integers(0, 256, (height, width, 3), np.uint8)) for _ in range(count)
+    ]
 
 
 def worst(found: torch.Tensor, reference: torch.Tensor) -> float:

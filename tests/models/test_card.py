@@ -57,6 +57,8 @@ def test_an_architecture_is_the_plain_name_of_a_file(architecture: str) -> None:
         ("embedding_width", 256, False),
         ("architecture", "compact_dual", False),
         ("sizes", {"patch_size": 32}, False),
+        ("converted_from_sha256", "a" * 64, True),
+        ("converted_from_sha256", "b" * 64, False),
     ],
 )
 def test_the_fingerprint_covers_what_changes_vectors(
@@ -64,6 +66,11 @@ def test_the_fingerprint_covers_what_changes_vectors(
 ) -> None:
     other = CARD.model_copy(update={field: value})
     assert (other.fingerprint() == CARD.fingerprint()) is kept
+
+
+def test_a_converted_model_has_the_fingerprint_of_its_original() -> None:
+    digests = {"weights_sha256": "b" * 64, "converted_from_sha256": CARD.weights_sha256}
+    assert CARD.model_copy(update=digests).fingerprint() == CARD.fingerprint()
 
 
 def test_the_fingerprint_covers_the_preprocessing() -> None:

@@ -4,9 +4,20 @@ import pytest
 import torch
 
 from models.clip_checkpoints import is_clip, understand
+from models.encoders.clip_global import assemble
 from models.errors import CheckpointMismatch, CheckpointUnreadable
+from models.layers.clip_towers import ClipGlobalSizes
 from models.state_dicts import Checkpoint
-from tests.models.filled_weights import IRRA, POSITION, fill, openai_clip
+from tests.models.filled_weights import (
+    IRRA,
+    OPENAI_SCALARS,
+    POSITION,
+    SGIHA,
+    fill,
+    openai_clip,
+)
+
+BRIDGE = {"bridge_proj.weight": torch.zeros(128, 128), "bridge_proj.bias": torch.zeros(128)}
 
 
 @pytest.fixture
@@ -27,7 +38,7 @@ def test_without_a_configuration_the_image_size_follows_from_the_patches(
     tmp_path: Path, tensors: dict[str, torch.Tensor]
 ) -> None:
     """4 x 2 patches are the only upright grid of 8."""
-    card, _, _ = understand(checkpoint(tmp_path, tensors))
+    card = understand(checkpoint(tmp_path, tensors)).card
     assert (card.image.height, card.image.width, card.name) == (64, 32, "IRRA")
 
 
@@ -50,16 +61,15 @@ def test_overlapping_patches_come_from_the_configuration(
     with pytest.raises(CheckpointMismatch, match=r"310 patches.*configs\.yaml"):
         understand(checkpoint(tmp_path, tensors))
     configure(tmp_path, "img_size: !!python/tuple [384, 128]\nstride_size: 12\n")
-    understood = understand(checkpoint(tmp_path, tensors))
-    assert understood.sizes.grid(understood.card.image) == (31, 10)
+    card = understand(checkpoint(tmp_path, tensors)).card
+    assert ClipGlobalSizes.model_validate(card.sizes).grid(card.image) == (31, 10)
 
 
 def test_overlapping_patches_are_computed(tmp_path: Path, tensors: dict[str, torch.Tensor]) -> None:
-    from models.encoders.clip_global import from_checkpoint
-
     tensors[POSITION] = fill("overlapping embedding", (7 * 3 + 1, 128))
     configure(tmp_path, "img_size: [64, 32]\nstride_size: 8\n")
-    encoder = from_checkpoint(checkpoint(tmp_path, tensors), device="cpu", precision="fp32")
+    published = understand(checkpoint(tmp_path, tensors))
+    encoder = assemble(published, device="cpu", precision="fp32")
     with torch.inference_mode():
         assert encoder.towers.image_tokens(torch.zeros(2, 3, 64, 32)).shape == (2, 22, 128)
 
@@ -110,15 +120,72 @@ def test_a_configuration_beside_openai_weights_is_not_theirs(tmp_path: Path) -> 
 def test_heads_that_only_training_needs_are_dropped(
     tmp_path: Path, tensors: dict[str, torch.Tensor]
 ) -> None:
-    kept = understand(checkpoint(tmp_path, tensors)).tensors
-    assert all(name.startswith(("visual.", "text.")) for name in kept)
-    assert len(kept) == sum(name.startswith("base_model.") for name in tensors)
+    published = understand(checkpoint(tmp_path, tensors))
+    assert all(name.startswith(("visual.", "text.")) for name in published.tensors)
+    towers = {name for name in tensors if name.startswith("base_model.")}
+    assert len(published.tensors) == len(towers)
+    assert {*published.training_only} == tensors.keys() - towers
+    assert (published.classes, published.layout) == (20, "IRRA's checkpoint")
+
+
+def test_openai_scalars_are_accounted_for(tmp_path: Path) -> None:
+    published = understand(checkpoint(tmp_path, openai_clip()))
+    assert {*published.training_only} == OPENAI_SCALARS.keys()
+    assert (published.classes, published.layout) == (None, "OpenAI's CLIP weights")
+
+
+def test_sg_iha_s_checkpoint_is_known_by_its_bridge(tmp_path: Path) -> None:
+    published = understand(
+        checkpoint(tmp_path, torch.load(SGIHA / "best.pth", weights_only=True)["model"])
+    )
+    assert (published.card.name, published.card.method) == ("SG-IHA", "SG-IHA")
+    assert (published.classes, published.layout) == (20, "SG-IHA's checkpoint")
+    assert len(published.tensors) == 85
+    assert len(published.training_only) == 112
+
+
+@pytest.mark.parametrize(
+    ("losses", "bridge", "method"),
+    [
+        ("sdm+id+mlm", {}, "IRRA"),
+        ("sdm+mlm+id+cmt", {}, "AGM-IRRA"),
+        ("cmt", {}, "AGM-IRRA"),
+        ("sdm+id+mlm", BRIDGE, "SG-IHA"),
+        ("sdm+id+mcq", {}, "SG-IHA"),
+        ("sdm+id+cmtx", {}, "IRRA"),
+        ("''", {}, "IRRA"),
+        ("null", {}, "IRRA"),
+    ],
+)
+def test_the_system_follows_from_the_losses_and_the_heads(
+    tmp_path: Path,
+    tensors: dict[str, torch.Tensor],
+    losses: str,
+    bridge: dict[str, torch.Tensor],
+    method: str,
+) -> None:
+    configure(tmp_path, f"loss_names: {losses}\ndataset_name: RSTPReid\n")
+    card = understand(checkpoint(tmp_path, tensors | bridge)).card
+    assert (card.method, card.name) == (method, f"{method} RSTPReid")
+
+
+@pytest.mark.parametrize("context", [1, 52, 78, 248])
+@pytest.mark.parametrize("prefix", ["base_model.", ""])
+def test_another_text_context_than_clip_s_is_refused(
+    tmp_path: Path, tensors: dict[str, torch.Tensor], prefix: str, context: int
+) -> None:
+    weights = tensors if prefix else openai_clip()
+    weights[f"{prefix}positional_embedding"] = torch.zeros(context, 128)
+    with pytest.raises(CheckpointMismatch, match=rf"for {context} word pieces.*text_length 77"):
+        understand(checkpoint(tmp_path, weights))
 
 
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"bridge_proj.weight": torch.zeros(2)}, r"1 unexpected \(bridge_proj\.weight\)"),
+        ({"bridge_proj.weight": torch.zeros(128, 128)}, r"1 missing \(bridge_proj\.bias\)"),
+        ({"decoder.weight": torch.zeros(2)}, r"1 unexpected \(decoder\.weight\)"),
+        ({"mlm_head.fc.bias": torch.zeros(9)}, r"mlm_head\.fc\.bias \(9,\) instead of \(512,\)"),
         ({"base_model.logit_scale": torch.zeros(())}, "1 unexpected"),
         ({"base_model.ln_final.bias": torch.zeros(7)}, r"text\.ln_final\.bias \(7,\) instead"),
         ({"base_model.text_projection": torch.zeros(7)}, "text_projection missing or"),

@@ -5,17 +5,19 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file
 
-from models.card import read_card
+from models.card import ModelCard, read_card
+from models.clip_checkpoints import understand
 from models.contracts import PersonEncoder
-from models.encoders.clip_global import ClipGlobalEncoder, from_checkpoint
-from models.errors import CheckpointMismatch, CheckpointUnreadable, ConfigurationInvalid
+from models.encoders.clip_global import ClipGlobalEncoder, assemble
+from models.errors import CheckpointMismatch, CheckpointUnreadable
 from models.layers.clip_towers import resize_position_embedding
 from models.loading import load_encoder
-from models.state_dicts import Checkpoint, read_checkpoint
-from tests.models.filled_weights import IRRA, fill, openai_clip, worst
+from models.state_dicts import Checkpoint, read_checkpoint, write_converted
+from tests.models.filled_weights import IRRA, fill, openai_clip, random_pictures, worst
 
-ENCODER = from_checkpoint(read_checkpoint(IRRA / "best.pth"), device="cpu", precision="fp32")
+ENCODER = assemble(understand(read_checkpoint(IRRA / "best.pth")), device="cpu", precision="fp32")
 
 
 def load_clip(source: Path, precision: str = "fp32") -> ClipGlobalEncoder:
@@ -24,9 +26,8 @@ def load_clip(source: Path, precision: str = "fp32") -> ClipGlobalEncoder:
     return encoder
 
 
-def noise(count: int) -> list[Image.Image]:
-    random = np.random.default_rng(0)
-    return [Image.fromarray(random.integers(0, 256, (80, 40, 3), np.uint8)) for _ in range(count)]
+def convert(folder: Path, directory: Path) -> ModelCard:
+    return write_converted(directory, understand(read_checkpoint(folder / "best.pth")))
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +36,7 @@ def with_vocabulary() -> ClipGlobalEncoder:
     tensors = openai_clip()
     tensors["token_embedding.weight"] = fill("words of embedding", (49408, 128))
     checkpoint = Checkpoint(Path("nowhere") / "clip.pt", "0" * 64, tensors)
-    return from_checkpoint(checkpoint, device="cpu", precision="fp32")
+    return assemble(understand(checkpoint), device="cpu", precision="fp32")
 
 
 def test_a_published_folder_becomes_an_encoder_with_a_card(irra_folder: Path) -> None:
@@ -52,6 +53,34 @@ def test_a_published_folder_becomes_an_encoder_with_a_card(irra_folder: Path) ->
     )
 
 
+@torch.inference_mode()
+def test_a_folder_of_sg_iha_becomes_an_encoder_of_its_features(
+    sgiha_folder: Path, recorded_sgiha: dict[str, Any]
+) -> None:
+    encoder = load_clip(sgiha_folder)
+    assert (encoder.card.method, encoder.card.name) == ("SG-IHA", "SG-IHA")
+    images = encoder.towers.encode_image(recorded_sgiha["inputs"]["images"])
+    texts = encoder.towers.encode_text(recorded_sgiha["inputs"]["caption_ids"])
+    assert worst(images, recorded_sgiha["encode_image"]) <= 1e-5
+    assert worst(texts, recorded_sgiha["encode_text"]) <= 1e-5
+
+
+@torch.inference_mode()
+def test_a_folder_of_agm_irra_becomes_an_encoder_of_irra_s_features(
+    irra_folder: Path, recorded: dict[str, Any]
+) -> None:
+    """Its masking has no effect on the towers, and its further loss is known by the run alone."""
+    configuration = irra_folder / "configs.yaml"
+    text = configuration.read_text().replace("sdm+itc+cmpm+id+mlm", "sdm+mlm+id+cmt")
+    configuration.write_text(text)
+    encoder = load_clip(irra_folder)
+    assert (encoder.card.method, encoder.card.name) == ("AGM-IRRA", "AGM-IRRA CUHK-PEDES")
+    images = encoder.towers.encode_image(recorded["images"])
+    texts = encoder.towers.encode_text(recorded["caption_ids"])
+    assert worst(images, recorded["fp32"]["encode_image"]) <= 1e-5
+    assert worst(texts, recorded["fp32"]["encode_text"]) <= 1e-5
+
+
 def test_crops_become_unit_rows_of_the_recorded_transform(recorded: dict[str, Any]) -> None:
     picture = Image.fromarray(recorded["transforms"]["image"].numpy())
     with torch.inference_mode():
@@ -62,12 +91,26 @@ def test_crops_become_unit_rows_of_the_recorded_transform(recorded: dict[str, An
 
 
 def test_more_crops_than_a_batch_keep_their_order() -> None:
-    crops = noise(70)
+    crops = random_pictures(70)
     rows = ENCODER.encode_images(crops)
     assert rows.shape == (70, 128)
     assert np.allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-6)
     for n in (0, 63, 64, 69):
         assert np.allclose(rows[n], ENCODER.encode_images([crops[n]])[0], atol=1e-5)
+
+
+@pytest.mark.parametrize("sizes", [[1] * 17, [16, 1], [5, 12]])
+def test_rows_do_not_depend_on_how_a_batch_is_split(
+    with_vocabulary: ClipGlobalEncoder, sizes: list[int]
+) -> None:
+    crops = random_pictures(17)
+    texts = [" ".join(["tall man in a red coat"] * n) for n in range(17)]
+    ends = np.cumsum(sizes)
+    parts = [slice(end - size, end) for end, size in zip(ends, sizes, strict=True)]
+    images = np.concatenate([ENCODER.encode_images(crops[part]) for part in parts])
+    assert np.abs(images - ENCODER.encode_images(crops)).max() <= 1e-5
+    words = np.concatenate([with_vocabulary.encode_texts(texts[part]) for part in parts])
+    assert np.abs(words - with_vocabulary.encode_texts(texts)).max() <= 1e-5
 
 
 def test_nothing_gives_no_rows(with_vocabulary: ClipGlobalEncoder) -> None:
@@ -127,31 +170,37 @@ def test_bfloat16_is_near_and_keeps_norms_and_embeddings(
     for found, name in ((images, "encode_image"), (texts, "encode_text")):
         assert found.dtype is torch.float32
         assert float(torch.cosine_similarity(found, recorded["fp32"][name]).min()) > 0.999
-    assert encoder.encode_images(noise(2)).dtype == np.float32
+    assert encoder.encode_images(random_pictures(2)).dtype == np.float32
 
 
-def test_a_saved_model_loads_as_a_directory_with_the_same_vectors(
+def test_a_converted_model_is_a_directory_with_the_same_vectors(
     irra_folder: Path, tmp_path: Path
 ) -> None:
     encoder = load_clip(irra_folder)
-    card = encoder.save(tmp_path / "made" / "model")
+    card = convert(irra_folder, tmp_path / "made" / "model")
     again = load_clip(tmp_path / "made" / "model")
     assert again.card == card == read_card(tmp_path / "made" / "model")
     assert card.sizes == encoder.card.sizes
-    assert card.weights_sha256 != encoder.card.weights_sha256
-    assert np.array_equal(again.encode_images(noise(3)), encoder.encode_images(noise(3)))
+    assert card.weights_sha256 != encoder.card.weights_sha256 == card.converted_from_sha256
+    assert card.fingerprint() == encoder.card.fingerprint()
+    crops = random_pictures(3)
+    assert np.array_equal(again.encode_images(crops), encoder.encode_images(crops))
     assert [path.name for path in (tmp_path / "made").iterdir()] == ["model"]
 
 
-def test_rounded_weights_are_not_saved(irra_folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationInvalid, match="'fp32'"):
-        load_clip(irra_folder, "bf16").save(tmp_path / "model")
-    assert not (tmp_path / "model").exists()
+def test_conversion_keeps_the_types_of_the_weights(irra_folder: Path, tmp_path: Path) -> None:
+    stored = understand(read_checkpoint(irra_folder / "best.pth")).tensors
+    convert(irra_folder, tmp_path / "model")
+    kept = load_file(tmp_path / "model" / "model.safetensors")
+    assert {tensor.dtype for tensor in kept.values()} == {torch.float16, torch.float32}
+    assert kept.keys() == stored.keys()
+    assert all(kept[name].dtype is stored[name].dtype for name in stored)
+    assert all(torch.equal(kept[name], stored[name]) for name in stored)
 
 
 def test_a_card_whose_sizes_make_no_model_is_refused(irra_folder: Path, tmp_path: Path) -> None:
     directory = tmp_path / "model"
-    card = load_clip(irra_folder).save(directory)
+    card = convert(irra_folder, directory)
     wrong = card.model_copy(update={"sizes": {**card.sizes, "vision_width": 100}})
     (directory / "card.json").write_text(wrong.model_dump_json())
     with pytest.raises(CheckpointUnreadable, match="vision_width"):
@@ -162,7 +211,7 @@ def test_a_card_of_other_sizes_than_the_weights_is_refused(
     irra_folder: Path, tmp_path: Path
 ) -> None:
     directory = tmp_path / "model"
-    card = load_clip(irra_folder).save(directory)
+    card = convert(irra_folder, directory)
     wrong = card.model_copy(update={"sizes": {**card.sizes, "vision_layers": 3}})
     (directory / "card.json").write_text(wrong.model_dump_json())
     with pytest.raises(CheckpointMismatch, match=r"12 missing .*resblocks\.2"):
@@ -181,7 +230,7 @@ def test_openai_weights_are_fitted_to_person_crops(
     assert worst(texts, recorded["fp32"]["encode_text"]) <= 1e-5
     position = encoder.towers.state_dict()["visual.positional_embedding"]
     assert torch.equal(position, resize_position_embedding(recorded["openai_visual_pos"], (24, 8)))
-    assert encoder.encode_images(noise(2)).shape == (2, 128)
+    assert encoder.encode_images(random_pictures(2)).shape == (2, 128)
 
 
 @torch.inference_mode()
@@ -197,8 +246,8 @@ def test_clip_weights_of_an_upright_grid_keep_it(tmp_path: Path, recorded: dict[
 
 def test_a_loaded_model_does_not_follow_changes_of_its_file(irra_folder: Path) -> None:
     encoder = load_clip(irra_folder)
-    expected = encoder.encode_images(noise(1))
+    expected = encoder.encode_images(random_pictures(1))
     path = irra_folder / "best.pth"
     with path.open("r+b") as file:
         file.write(bytes(path.stat().st_size))
-    assert np.array_equal(encoder.encode_images(noise(1)), expected)
+    assert np.array_equal(encoder.encode_images(random_pictures(1)), expected)

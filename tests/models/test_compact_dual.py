@@ -15,9 +15,10 @@ from models.encoders.compact_dual import (
     CompactDual,
     CompactDualSizes,
     ResidualBlock,
-    load,
+    assemble,
 )
 from models.errors import CheckpointMismatch, CheckpointUnreadable, ConfigurationInvalid
+from models.state_dicts import read_model_directory
 from models.tokenizers.bert_wordpiece import Tokens
 
 PIECES = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "red", "blue", "coat", "##s", "a"]
@@ -64,7 +65,8 @@ def read_card(model: Path) -> ModelCard:
 
 
 def load_model(model: Path, precision: str = "fp32") -> PersonEncoder:
-    return load(read_card(model), model, device="cpu", precision=precision)
+    stored = read_model_directory(model, read_card(model))
+    return assemble(stored, device="cpu", precision=precision)
 
 
 def crops(count: int) -> list[Image.Image]:

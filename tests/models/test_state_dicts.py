@@ -8,14 +8,16 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from models.card import ImagePreprocessing, ModelCard, read_card
+from models.card import ImagePreprocessing, ModelCard, file_sha256, read_card
 from models.errors import CheckpointMismatch, CheckpointUnreadable, ConfigurationInvalid
 from models.state_dicts import (
     read_checkpoint,
-    read_weights,
+    read_model_directory,
     require_fit,
+    write_converted,
     write_model_directory,
 )
+from models.stored_model import PublishedModel, StoredModel
 
 WEIGHTS = {"a.weight": torch.arange(6.0).reshape(2, 3), "a.bias": torch.ones(2)}
 CARD = ModelCard(
@@ -26,6 +28,11 @@ CARD = ModelCard(
     image=ImagePreprocessing(height=4, width=2, mean=(0, 0, 0), std=(1, 1, 1)),
     sizes={},
     weights_sha256="0" * 64,
+)
+SOURCE = Path("best.pth")
+MODEL = StoredModel(CARD, WEIGHTS, {}, SOURCE)
+PUBLISHED = PublishedModel(
+    CARD, WEIGHTS, {}, SOURCE, layout="somebody's", classes=None, training_only=()
 )
 
 
@@ -52,7 +59,7 @@ def save_pickle(content: object, path: Path) -> None:
 
 
 @pytest.mark.parametrize("save", [save_new, save_old])
-@pytest.mark.parametrize("wrap", [None, "model", "state_dict"])
+@pytest.mark.parametrize("wrap", [None, "network", "model", "state_dict"])
 def test_weights_are_found_where_trainers_put_them(
     tmp_path: Path, save: Callable[[object, Path], None], wrap: str | None
 ) -> None:
@@ -78,12 +85,34 @@ def test_the_checksum_is_the_file_s(tmp_path: Path) -> None:
     assert read_checkpoint(path).sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def test_the_prefix_of_a_distributed_run_is_removed_only_if_all_carry_it(tmp_path: Path) -> None:
+def test_the_prefix_of_a_distributed_run_is_removed(tmp_path: Path) -> None:
     path = tmp_path / "weights.pth"
     torch.save({f"module.{name}": tensor for name, tensor in WEIGHTS.items()}, path)
     assert read_checkpoint(path).shapes.keys() == WEIGHTS.keys()
-    torch.save({"module.a": torch.ones(1), "b": torch.ones(1)}, path)
-    assert read_checkpoint(path).shapes.keys() == {"module.a", "b"}
+
+
+def test_a_prefix_on_some_names_only_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "weights.pth"
+    torch.save({"module.a": torch.ones(1), "b": torch.ones(1), "module.c": torch.ones(1)}, path)
+    with pytest.raises(CheckpointMismatch, match=r"'module\.' on 2 of 3 names, but not on b: "):
+        read_checkpoint(path)
+
+
+def test_named_tensors_beside_the_weights_are_kept_and_the_rest_is_left(tmp_path: Path) -> None:
+    path = tmp_path / "weights.pth"
+    extra = {"e": torch.arange(3)}
+    content = {
+        "network": WEIGHTS, "W": torch.eye(2), "head": extra, "epoch": 3, "mixed": {"a": 1},
+        "empty": {}, "optimizer": {"state": {}, "param_groups": [{"lr": 0.1}]},
+    }  # fmt: skip
+    torch.save(content, path)
+    checkpoint = read_checkpoint(path)
+    assert checkpoint.tensors.keys() == WEIGHTS.keys()
+    assert checkpoint.beside.keys() == {"W", "head"}
+    assert torch.equal(checkpoint.beside["W"][""], torch.eye(2))
+    assert torch.equal(checkpoint.beside["head"]["e"], extra["e"])
+    torch.save(WEIGHTS, path)
+    assert read_checkpoint(path).beside == {}
 
 
 @pytest.mark.parametrize("save", [save_new, save_old, save_pickle])
@@ -173,38 +202,75 @@ def test_all_that_does_not_fit_is_counted_and_some_of_it_named() -> None:
 
 def test_a_written_directory_is_complete_and_readable(tmp_path: Path) -> None:
     directory = tmp_path / "models" / "mine"
-    card = write_model_directory(directory, CARD, WEIGHTS)
-    assert sorted(path.name for path in directory.iterdir()) == ["card.json", "model.safetensors"]
+    words = tmp_path / "words.txt"
+    words.write_text("red\n")
+    card = write_model_directory(
+        directory, StoredModel(CARD, WEIGHTS, {"vocab.txt": words}, SOURCE)
+    )
+    assert sorted(path.name for path in directory.iterdir()) == [
+        "card.json", "model.safetensors", "vocab.txt",
+    ]  # fmt: skip
     assert read_card(directory) == card
+    assert card.weights_sha256 == file_sha256(directory / "model.safetensors")
     assert card.model_copy(update={"weights_sha256": "0" * 64}) == CARD
-    read = read_weights(directory)
-    assert all(torch.equal(read[name], WEIGHTS[name]) for name in WEIGHTS)
+    read = read_model_directory(directory, card)
+    assert (read.card, read.source) == (card, directory / "model.safetensors")
+    assert read.files == {"vocab.txt": directory / "vocab.txt"}
+    assert read.files["vocab.txt"].read_text() == "red\n"
+    assert read.shapes == {"a.weight": (2, 3), "a.bias": (2,)}
+    assert all(torch.equal(read.tensors[name], WEIGHTS[name]) for name in WEIGHTS)
+
+
+def test_a_converted_model_keeps_its_fingerprint(tmp_path: Path) -> None:
+    card = write_converted(tmp_path / "mine", PUBLISHED)
+    assert card.converted_from_sha256 == CARD.weights_sha256 != card.weights_sha256
+    assert card.fingerprint() == CARD.fingerprint()
+    assert read_card(tmp_path / "mine") == card
+
+
+def test_only_a_published_model_is_converted(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationInvalid, match="model directory already"):
+        write_converted(tmp_path / "mine", MODEL)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_weights_of_any_memory_layout_are_written(tmp_path: Path) -> None:
+    """Transposed, and a gradient's leaf: as networks hold them."""
+    weights = {"t": torch.arange(6.0).reshape(2, 3).T, "g": torch.ones(2, requires_grad=True)}
+    write_model_directory(tmp_path / "mine", StoredModel(CARD, weights, {}, SOURCE))
+    read = read_model_directory(tmp_path / "mine", CARD).tensors
+    assert all(torch.equal(read[name], weights[name]) for name in weights)
 
 
 def test_a_directory_that_is_there_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "letter").write_text("keep")
     with pytest.raises(ConfigurationInvalid, match="mine is there already"):
-        write_model_directory(tmp_path / "mine", CARD, WEIGHTS)
+        write_model_directory(tmp_path / "mine", MODEL)
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["letter"]
 
 
 def test_a_failed_write_leaves_nothing(tmp_path: Path) -> None:
     tied = torch.ones(4)
     with pytest.raises(RuntimeError, match="share memory"):
-        write_model_directory(tmp_path / "mine", CARD, {"a": tied, "b": tied})
+        write_model_directory(
+            tmp_path / "mine", StoredModel(CARD, {"a": tied, "b": tied}, {}, SOURCE)
+        )
+    gone = StoredModel(CARD, WEIGHTS, {"vocab.txt": tmp_path / "gone"}, SOURCE)
+    with pytest.raises(FileNotFoundError):
+        write_model_directory(tmp_path / "mine", gone)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigurationInvalid, match="cannot be made"):
-        write_model_directory(tmp_path / "file" / "mine", CARD, WEIGHTS)
+        write_model_directory(tmp_path / "file" / "mine", MODEL)
 
 
 def test_damaged_weights_of_a_directory_are_named(tmp_path: Path) -> None:
     with pytest.raises(CheckpointUnreadable, match=r"model\.safetensors"):
-        read_weights(tmp_path)
+        read_model_directory(tmp_path, CARD)
     (tmp_path / "model.safetensors").write_bytes(b"not at all")
     with pytest.raises(CheckpointUnreadable, match=r"model\.safetensors"):
-        read_weights(tmp_path)
+        read_model_directory(tmp_path, CARD)

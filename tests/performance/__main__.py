@@ -22,6 +22,7 @@ from indexer.gallery import Gallery
 from models.contracts import PersonEncoder
 from models.loading import load_encoder
 from service.searcher import Searcher
+from tests.performance import second_stage
 from tests.performance.plain_loop import PlainLoop
 
 NAMED = BuildOptions(name="bench")
@@ -111,7 +112,7 @@ def main() -> None:
         torch.save(loop.model.state_dict(), checkpoint)
         encoders = {
             "CLIP ViT-B/16 384x128, same weights, fp32": load_encoder(checkpoint, precision="fp32"),
-            "CLIP ViT-B/16 384x128, same weights, auto": load_encoder(checkpoint),
+            "CLIP ViT-B/16 384x128, same weights, bf16": load_encoder(checkpoint, precision="bf16"),
             "default model": load_encoder("default"),
         }
         crops = Path(folder) / "crops"
@@ -123,6 +124,7 @@ def main() -> None:
         )
         print("plain = open_clip ViT-B/16 384x128 fp32 + exact FAISS; medians; ratio > 1: faster")
         compare(loop, encoders, crops, arguments.turns)
+    print("\n".join(second_stage.report()))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,82 @@
+"""How well the parts of a crop fit the words of a text: NAFS's contextual non-local attention.
+
+Source: Gao et al., Contextual Non-Local Alignment over Full-Scale Representation for Text-Based
+Person Search, 2021 (https://arxiv.org/abs/2101.03036, section 3.3),
+https://github.com/TencentYoutuResearch/PersonReID-NAFS at efaf477, with the published focal type
+``none``; the attention is that of Lee et al., SCAN, 2018 (https://arxiv.org/abs/1803.08024).
+Departs from that code in form, not in value: the context of a region, a weighted sum of word
+values, is never built. Its product with a region's value is the weighted sum of the products,
+its length the square root of ``w G w`` with the words' Gram matrix G; and no word vector longer
+than the text's own is read.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from models.contracts import Float32Array
+from models.parts import Parts
+from models.single_thread import single_thread
+
+_CROPS_AT_ONCE = 128  # bounds the memory of a long list; a usual one is a single product
+_SHARPNESS = 20.0
+_LEAK = 0.1
+_TINY = 1e-8
+
+
+@dataclass(frozen=True)
+class AttendedText:
+    """What the score needs of the t attended rows of a text, float32 on the CPU."""
+
+    keys: torch.Tensor
+    """Unit keys ``(t, d)``."""
+    values: torch.Tensor
+    """``(t, d)``"""
+    gram: torch.Tensor
+    """Products of the values with each other ``(t, t)``."""
+
+
+def attend(keys: torch.Tensor, values: torch.Tensor) -> AttendedText:
+    """Prepare a text for any number of crops from the keys and values ``(t, d)`` of its rows."""
+    keys, values = keys.float().cpu(), values.float().cpu().contiguous()
+    lengths = torch.linalg.vector_norm(keys, dim=1, keepdim=True)
+    return AttendedText(keys / (lengths + _TINY), values, values @ values.T)
+
+
+def alignment(text: AttendedText, parts: Parts) -> Float32Array:
+    """Return how well n crops fit a text: float32 ``(n,)``, each in -1..1.
+
+    The first half of a crop's parts are the queries of its r regions, the second their values,
+    ``(n, 2 * r, d)``. Only directions matter, so that the scales of byte codes are not read.
+    """
+    scores = np.empty(len(parts), np.float32)
+    with torch.inference_mode(), single_thread():
+        for start in range(0, len(parts), _CROPS_AT_ONCE):
+            block = parts.values[start : start + _CROPS_AT_ONCE]
+            scores[start : start + len(block)] = _scores(text, _tensor(block)).numpy()
+    return scores
+
+
+def _scores(text: AttendedText, parts: torch.Tensor) -> torch.Tensor:
+    n, both, d = parts.shape
+    regions = both // 2
+    queries = parts[:, :regions].reshape(-1, d).float()  # (n * r, d)
+    values = parts[:, regions:].reshape(-1, d).float()  # (n * r, d)
+    # Words come first: that product is the faster one where there are few of them.
+    cosines = text.keys @ queries.T / (torch.linalg.vector_norm(queries, dim=1) + _TINY)
+    relevance = functional.leaky_relu(cosines, _LEAK).view(-1, n, regions)  # (t, n, r)
+    # Not vector_norm, which takes twenty times as long over so short an axis.
+    over_regions = relevance.square().sum(2, keepdim=True).sqrt() + _TINY  # (t, n, 1)
+    weights = (relevance * (_SHARPNESS / over_regions)).softmax(0).view(-1, n * regions)
+    products = (weights * (text.values @ values.T)).sum(0)  # (n * r)
+    context_lengths = (weights * (text.gram @ weights)).sum(0).clamp_min(0).sqrt()
+    lengths = torch.linalg.vector_norm(values, dim=1) * context_lengths
+    cosines_of_contexts: torch.Tensor = products / lengths.clamp_min(_TINY)
+    return cosines_of_contexts.view(n, regions).mean(1)
+
+
+def _tensor(block: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> torch.Tensor:
+    # Torch warns of arrays that may not be written, such as mapped files; nobody writes here.
+    return torch.from_numpy(block if block.flags.writeable else block.copy())
