@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
-MODULES = ("indexer", "service", "training")
+MODULES = ("indexer", "models", "service", "training")
 MODULE_COMMAND = re.compile(rf"python -m ({'|'.join(MODULES)}) ?(\w*)([^\n`#]*)")
 COMMANDS = sorted({(m[1], m[2], m[3].strip()) for m in MODULE_COMMAND.finditer(README)})
 

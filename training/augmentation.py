@@ -5,8 +5,8 @@ import numpy.typing as npt
 import torch
 from torch.nn import functional
 
-from training.config import AugmentationConfig
 from training.datasets.rendered_people.attributes import SLOT_INDEX, SLOTS
+from training.rendered_config import AugmentationConfig
 
 CROPPED_TOGETHER = 16
 MID_GREY = 115.0

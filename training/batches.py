@@ -9,9 +9,9 @@ import torch
 from models.card import ImagePreprocessing
 from models.tokenizers.bert_wordpiece import Tokens
 from training.augmentation import augment
-from training.config import AugmentationConfig, ObjectiveConfig, Phase
 from training.corpus import Corpus, PiecedCaptions
 from training.datasets.rendered_people.attributes import agreement
+from training.rendered_config import AugmentationConfig, ObjectiveConfig, Phase
 from training.vocabulary import SPECIAL, UNKNOWN
 
 PIXEL_MEAN = (0.45, 0.45, 0.45)

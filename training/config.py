@@ -1,136 +1,168 @@
 """What a training run is: one TOML file, validated; a misspelt key stops the run."""
 
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from models.errors import ConfigurationInvalid
 from models.schema import Schema
+from training.captioned_batches import BatchesConfig
+from training.datasets.sources import CaptionedDataConfig
+from training.epoch_schedules import EpochSchedule
+from training.methods.agm_irra import AgmIrraConfig
+from training.methods.irra import IrraConfig
+from training.methods.mia import MiaConfig
+from training.methods.nafs import NafsConfig
+from training.methods.sg_iha import SgIhaConfig
+from training.optimisers import OptimiserConfig
+from training.rendered_config import CompactDualConfig, HeldOutConfig, RenderedPeopleConfig
+
+CaptionedMethodConfig = Annotated[
+    IrraConfig | AgmIrraConfig | SgIhaConfig | NafsConfig | MiaConfig, Field(discriminator="name")
+]
 
 
-class PeopleConfig(Schema):
-    """Which rendered people a run sees; people are the same for the same numbers."""
+class SampleSchedule(Schema):
+    """A linear warm-up and a cosine to zero, both counted in samples."""
 
-    folder: Path
-    """Where the pictures lie, and where they are rendered to if they do not yet."""
-    people: int = Field(ge=2)
-    sightings: int = Field(ge=2)
-    seed: int = Field(ge=0)
-    captions_per_crop: int = Field(ge=1)
-    """Full captions, and as many short queries, written for each picture before training."""
-
-
-class ModelConfig(Schema):
-    """The dimensions of the encoder; the last phase of the schedule gives its image size."""
-
-    name: str = Field(min_length=1)
-    embedding_width: int = Field(ge=1)
-    stage_widths: tuple[int, ...]
-    stage_depths: tuple[int, ...]
-    attention_heads: int = Field(ge=1)
-    stripes: int = Field(ge=1)
-    text_width: int = Field(ge=1)
-    text_layers: int = Field(ge=1)
-    text_heads: int = Field(ge=1)
-    max_tokens: int = Field(ge=3)
-    vocabulary_limit: int = Field(ge=300)
-    """The vocabulary's size is at most this; rare words are spelt out of pieces."""
-
-
-class Phase(Schema):
-    """A part of the schedule with one image size."""
-
-    height: int = Field(ge=8)
-    width: int = Field(ge=8)
-    people_per_batch: int = Field(ge=2)
-    samples: int = Field(ge=1)
-
-
-class OptimiserConfig(Schema):
-    """AdamW with a linear warm-up and a cosine to zero, both counted in samples."""
-
-    learning_rate: float = Field(gt=0)
-    weight_decay: float = Field(ge=0)
     warmup_samples: int = Field(ge=0)
-    gradient_norm: float = Field(gt=0)
-    average_decay: float = Field(gt=0, lt=1)
-    """Of the exponential moving average of the weights, which is what is exported."""
 
 
-class ObjectiveConfig(Schema):
-    """The terms of the loss."""
-
-    short_queries: int = Field(ge=1)
-    """Short queries a picture in a batch, beside its one full caption."""
-    attribute_weight: float = Field(ge=0)
-    unknown_pieces: float = Field(ge=0, lt=1)
-    """The share of word pieces replaced by the unknown piece while training."""
-
-
-class AugmentationConfig(Schema):
-    """How pictures vary while training."""
-
-    flip: float = Field(ge=0, le=1)
-    crop_height: float = Field(ge=0, lt=0.5)
-    """At most this share of the height is cut off above, and as much below."""
-    crop_width: float = Field(ge=0, lt=0.5)
-    contrast: float = Field(ge=0)
-    """Standard deviation of the factor on a picture's contrast."""
-    colour_cast: float = Field(ge=0)
-    """Standard deviation of the factor on each channel's contrast."""
-    brightness: float = Field(ge=0)
-    """Standard deviation of what is added, in steps of 0..255."""
-
-
-class EvaluationConfig(Schema):
-    """The held-out people a finished run is measured on."""
-
-    people: int = Field(ge=2)
-    sightings: int = Field(ge=2)
-    seed: int = Field(ge=0)
-
-
-class TrainConfig(Schema):
-    """What one run is."""
+class LoopConfig(Schema):
+    """What is the same for every method."""
 
     seed: int = Field(ge=0)
-    precision: str = "auto"
-    checkpoint_seconds: float = Field(gt=0)
-    people: PeopleConfig
-    model: ModelConfig
-    phases: tuple[Phase, ...] = Field(min_length=1)
+    precision: Literal["auto", "fp32", "bf16"] = "fp32"
+    """``fp32``: all of it. ``bf16``: matrix products of the forward in bfloat16, weights and their
+    moments in float32. ``auto``: bf16 where the hardware multiplies it. A method may also keep
+    its weights in half precision, as IRRA does: see its own ``precision``."""
+    checkpoint_seconds: float = Field(default=600, gt=0)
+    report_steps: int = Field(default=20, ge=1)
+    workers: int = Field(default=0, ge=0, le=64)
+    """Processes that prepare batches ahead; the run is the same for any number."""
+    gradient_norm: float | None = Field(default=None, gt=0)
+    """Longer gradients are shortened to this; None leaves them."""
+    average_decay: float | None = Field(default=None, gt=0, lt=1)
+    """Of the moving average of the weights, which is then what is measured and exported."""
+
+
+class ValidationConfig(Schema):
+    """How a run is measured while it goes on, and which weights are ``best``."""
+
+    every_epochs: int = Field(default=1, ge=1)
+    select_on_test: bool = False
+    """Choose ``best`` by the test split, as the authors' codes do. Figures on the test split are
+    then no longer those of unseen data, and every report says so."""
+
+
+class RenderedRunConfig(LoopConfig):
+    """A run on rendered people whose captions carry exact claims."""
+
+    data: RenderedPeopleConfig
+    method: CompactDualConfig
     optimiser: OptimiserConfig
-    objective: ObjectiveConfig
-    augmentation: AugmentationConfig
-    evaluation: EvaluationConfig
-
-    @property
-    def samples(self) -> int:
-        """The number of pictures the whole schedule sees, repetitions included."""
-        return sum(phase.samples for phase in self.phases)
+    schedule: SampleSchedule
+    held_out: HeldOutConfig
 
 
-def read_config(path: Path) -> TrainConfig:
+class CaptionedRunConfig(LoopConfig):
+    """A run on captioned crops, of one of the published methods."""
+
+    data: CaptionedDataConfig
+    method: CaptionedMethodConfig
+    batches: BatchesConfig
+    optimiser: OptimiserConfig
+    schedule: EpochSchedule
+    validation: ValidationConfig = ValidationConfig()
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> Self:
+        batches = self.batches
+        if batches.epochs > self.schedule.epochs:
+            raise ValueError(
+                f"batches.epochs {batches.epochs} must be at most schedule.epochs "
+                f"{self.schedule.epochs}, after which nothing is learned"
+            )
+        if batches.sampler == "identity" and batches.size % batches.images_per_person:
+            raise ValueError(
+                f"batches.size {batches.size} must be a multiple of batches.images_per_person "
+                f"{batches.images_per_person}"
+            )
+        return self
+
+
+TrainConfig = RenderedRunConfig | CaptionedRunConfig
+
+
+def read_config(path: Path, overrides: Sequence[str] = ()) -> TrainConfig:
     """Read and validate a TOML file.
+
+    Args:
+        path: The file.
+        overrides: ``key=value`` with a dotted key and a TOML value, as ``batches.size=32``.
 
     Raises:
         ConfigurationInvalid: If it is missing, no TOML, or has a key or value that cannot work.
     """
     try:
         with path.open("rb") as file:
-            return TrainConfig.model_validate(tomllib.load(file))
+            content = tomllib.load(file)
     except OSError as error:
         raise ConfigurationInvalid(
             f"configuration {path} cannot be read: {error}. Name a TOML file."
         ) from error
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigurationInvalid(f"configuration {path} is no TOML: {error}") from error
+    for override in overrides:
+        _override(content, override)
+    return validate_config(content, str(path))
+
+
+def validate_config(content: dict[str, Any], source: str) -> TrainConfig:
+    """Validate the content of a configuration.
+
+    Raises:
+        ConfigurationInvalid: If it has a key or value that cannot work.
+    """
+    method = content.get("method")
+    name = method.get("name") if isinstance(method, dict) else None
+    kind = RenderedRunConfig if name == "compact_dual" else CaptionedRunConfig
+    try:
+        return kind.model_validate(content)
     except ValidationError as error:
         problems = "; ".join(
-            f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors()
+            f"{'.'.join(map(str, problem['loc'])) or 'keys together'}: {problem['msg']}"
+            for problem in error.errors()
         )
         raise ConfigurationInvalid(
-            f"configuration {path} cannot work: {problems}. "
-            "The keys and their meanings are in training/config.py."
+            f"configuration {source} cannot work: {problems}. "
+            "The keys and their meanings are in training/config.py and training/methods."
         ) from error
+
+
+def _override(content: dict[str, Any], override: str) -> None:
+    key, equals, value = override.partition("=")
+    *tables, last = (part.strip() for part in key.split("."))
+    if not equals or not all((*tables, last)):
+        raise ConfigurationInvalid(
+            f"override {override!r} sets nothing: write key=value, as in batches.size=32"
+        )
+    table = content
+    for name in tables:
+        table = table.setdefault(name, {})
+        if not isinstance(table, dict):
+            raise ConfigurationInvalid(
+                f"override {override!r}: {name!r} is a value, not a table; override it as a whole"
+            )
+    table[last] = _toml_value(value)
+
+
+def _toml_value(text: str) -> Any:  # noqa: ANN401 - whatever TOML can say
+    try:
+        parsed = tomllib.loads(f"value = {text}")
+    except tomllib.TOMLDecodeError:
+        return text.strip()  # a bare word is a string
+    return parsed["value"] if len(parsed) == 1 else text

@@ -2,14 +2,18 @@
 
 Full captions come from templates that no training caption uses, and a crop matches if it shows
 the person the caption was written for. For short queries a crop matches if the query is exactly
-true of what it shows; a crop that does not tell counts as no match.
+true of what it shows; a crop that does not tell counts as no match. A second stage and a
+re-ranking are measured on the full captions, beside the plain first stage.
 """
+
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from models.contracts import Float32Array, PersonEncoder
+from models.contracts import Float32Array, PartScorer, PersonEncoder
 from models.schema import Schema
 from training.captioning import write_full_captions, write_short_queries
 from training.corpus import group_by_person
@@ -18,23 +22,52 @@ from training.datasets.rendered_people.shards import RenderedCrops
 from training.metrics import (
     Relevance,
     mean_average_precision,
+    mean_inverse_negative_penalty,
     precision_at,
     rank_relevance,
     recall_at,
 )
 from training.named_queries import name_queries
+from training.ranking import (
+    Reranking,
+    RerankingMethod,
+    Stage,
+    best_candidates,
+    encode_in_batches,
+    require_rerankable,
+    require_scorer,
+    rerank,
+    score_candidates,
+)
 
-CROPS_AT_ONCE = 256
+__all__ = ["Figures", "Reranking", "RerankingMethod", "encode_crops", "evaluate"]
 
 
 class FullCaptionFigures(Schema):
-    """One held-out caption a person, ranked against all crops; a match is the same person."""
+    """Held-out captions of people, ranked against all crops; a match is the same person."""
 
     queries: int
     recall_at_1: float
     recall_at_5: float
     recall_at_10: float
     mean_average_precision: float
+    mean_inverse_negative_penalty: float
+
+
+class SecondStageFigures(FullCaptionFigures):
+    """The same, where the part scorer has ordered the first stage's best ``candidates``."""
+
+    candidates: int
+
+
+class RerankedFigures(FullCaptionFigures):
+    """The same after a re-ranking of one stage's similarities; ``note`` limits its meaning."""
+
+    method: RerankingMethod
+    alpha: float
+    k: int
+    stage: Stage
+    note: str | None = None
 
 
 class ShortQueryFigures(Schema):
@@ -67,50 +100,131 @@ class Figures(Schema):
     named_queries: tuple[NamedQueryFigures, ...]
     unanswerable: tuple[str, ...]
     """Named queries that are true of no crop, and therefore left out."""
+    full_captions_second_stage: SecondStageFigures | None = None
+    full_captions_reranked: RerankedFigures | None = None
 
 
-def evaluate(encoder: PersonEncoder, crops: RenderedCrops, seed: int) -> Figures:
-    """Rank held-out crops for held-out captions, short queries and named queries."""
-    rows = encode_crops(encoder, crops)
+@dataclass(frozen=True)
+class _FullCaptions:
+    """Texts, their similarities to all crops and what is relevant ``(q, g)``."""
+
+    texts: list[str]
+    similarity: Float32Array
+    relevance: Relevance
+
+
+def evaluate(
+    encoder: PersonEncoder,
+    crops: RenderedCrops,
+    seed: int,
+    *,
+    captions: int = 1,
+    reranking: Reranking | None = None,
+    candidates: int | None = None,
+) -> Figures:
+    """Rank held-out crops for held-out captions, short queries and named queries.
+
+    Args:
+        encoder: The model.
+        crops: The crops of held-out people.
+        seed: Decides the captions.
+        captions: How many full captions a person.
+        reranking: Also measure this one, on the similarities of the last stage.
+        candidates: Also measure the second stage, on as many of the first stage's best crops.
+
+    Raises:
+        ConfigurationInvalid: If the model has no second stage, or a re-ranking is not possible.
+    """
     people = group_by_person(crops.person_ids)
+    scorer = None if candidates is None else require_scorer(encoder)
+    if reranking is not None:
+        require_rerankable(reranking, len(people) * captions, len(crops.images), candidates)
+    rows = encode_crops(encoder, crops)
+    full = _full_captions(encoder, rows, crops, (people[:, 0], captions), seed)
+    last = full.similarity
+    second = reranked = None
+    if scorer is not None and candidates is not None:
+        second, last = _rank_second_stage(scorer, crops, full, candidates)
+    if reranking is not None:
+        stage: Stage = "first" if second is None else "second"
+        reranked = _rank_again(reranking, stage, rows, last, full.relevance)
     named, unanswerable = _rank_named_queries(encoder, rows, crops)
     return Figures(
         weights_sha256=encoder.card.weights_sha256,
         people=len(people),
         crops=len(crops.images),
         seed=seed,
-        full_captions=_rank_full_captions(encoder, rows, crops, people[:, 0], seed),
+        full_captions=_measure(rank_relevance(full.similarity, full.relevance)),
         short_queries=_rank_short_queries(encoder, rows, crops, seed),
         named_queries=named,
         unanswerable=unanswerable,
+        full_captions_second_stage=second,
+        full_captions_reranked=reranked,
     )
 
 
 def encode_crops(encoder: PersonEncoder, crops: RenderedCrops) -> Float32Array:
     """Return one unit row per rendered crop ``(n, d)``, by the way any image takes."""
-    parts = []
-    for start in range(0, len(crops.images), CROPS_AT_ONCE):
-        images = [Image.fromarray(image) for image in crops.images[start : start + CROPS_AT_ONCE]]
-        parts.append(encoder.encode_images(images))
-    return np.concatenate(parts)
+    return encode_in_batches(encoder.encode_images, _opened(crops), len(crops.images))
 
 
-def _rank_full_captions(
+def _opened(crops: RenderedCrops) -> Callable[[int], Image.Image]:
+    return lambda crop: Image.fromarray(crops.images[crop])
+
+
+def _full_captions(
     encoder: PersonEncoder,
     rows: Float32Array,
     crops: RenderedCrops,
-    described: npt.NDArray[np.int64],
+    described: tuple[npt.NDArray[np.int64], int],
     seed: int,
-) -> FullCaptionFigures:
-    captions = write_full_captions(crops.values[described], 1, seed, held_out=True)
-    relevance = crops.person_ids[described][:, None] == crops.person_ids[None]
-    ranked = _rank(encoder, [texts[0] for texts in captions.texts], rows, relevance)
+) -> _FullCaptions:
+    first_crops, count = described
+    captions = write_full_captions(crops.values[first_crops], count, seed, held_out=True)
+    texts = [text for texts in captions.texts for text in texts]
+    people = np.repeat(crops.person_ids[first_crops], count)  # (q,)
+    similarity: Float32Array = encoder.encode_texts(texts) @ rows.T  # (q, g)
+    return _FullCaptions(texts, similarity, people[:, None] == crops.person_ids[None])
+
+
+def _measure(ranked: Relevance) -> FullCaptionFigures:
     return FullCaptionFigures(
         queries=len(ranked),
         recall_at_1=recall_at(ranked, 1),
         recall_at_5=recall_at(ranked, 5),
         recall_at_10=recall_at(ranked, 10),
         mean_average_precision=mean_average_precision(ranked),
+        mean_inverse_negative_penalty=mean_inverse_negative_penalty(ranked),
+    )
+
+
+def _rank_second_stage(
+    scorer: PartScorer, crops: RenderedCrops, full: _FullCaptions, candidates: int
+) -> tuple[SecondStageFigures, Float32Array]:
+    """Return the figures, and the similarities ``(q, g)`` with the candidates' scores added."""
+    parts = encode_in_batches(scorer.encode_parts, _opened(crops), len(crops.images))
+    shortlist = best_candidates(full.similarity, candidates)
+    similarity = full.similarity + score_candidates(scorer, parts, full.texts, shortlist)
+    figures = _measure(rank_relevance(similarity, full.relevance, shortlist))
+    count = min(candidates, len(parts))
+    return SecondStageFigures(**figures.model_dump(), candidates=count), similarity
+
+
+def _rank_again(
+    reranking: Reranking,
+    stage: Stage,
+    rows: Float32Array,
+    similarity: Float32Array,
+    relevance: Relevance,
+) -> RerankedFigures:
+    changed = rerank(reranking, similarity, rows)
+    return RerankedFigures(
+        **_measure(rank_relevance(changed, relevance)).model_dump(),
+        method=reranking.method,
+        alpha=reranking.alpha,
+        k=reranking.k,
+        stage=stage,
+        note=reranking.note,
     )
 
 

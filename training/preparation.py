@@ -1,26 +1,164 @@
-"""Make what a run needs before its first step: people, captions, vocabulary, network."""
+"""From a configuration to a recipe: data, method, batches, learning rates."""
 
 import logging
 from pathlib import Path
+from typing import Any, TypedDict
 
-import torch
-
-from models.encoders.compact_dual import VOCABULARY_FILE, CompactDual, CompactDualSizes
+from models.encoders.compact_dual import VOCABULARY_FILE
 from models.tokenizers.bert_wordpiece import WordPieces
+from training.captioned_batches import CaptionedBatches, Share
 from training.captioning import write_full_captions, write_short_queries
-from training.config import TrainConfig
+from training.config import CaptionedRunConfig, LoopConfig, RenderedRunConfig, TrainConfig
+from training.contracts import CaptionedMethod
 from training.corpus import Corpus, group_by_person, piece_captions
+from training.data_fingerprints import fingerprint_of, fingerprint_of_rendered, keep_fingerprint
+from training.datasets.captioned_crops import CaptionedCrops, caption_rows
 from training.datasets.rendered_people.shards import (
     Progress,
     RenderedCrops,
     load_shards,
     render_shards,
 )
-from training.export import sizes_for
-from training.methods.compact_dual import CompactDualMethod
+from training.datasets.sources import gallery_of, read_data, training_samples
+from training.epoch_schedules import learning_rate_factor
+from training.loop import Recipe, Validation
+from training.methods import agm_irra, compact_dual, irra, mia, nafs, sg_iha
+from training.methods.agm_irra import AgmIrraConfig
+from training.methods.irra import IrraConfig
+from training.methods.mia import MiaConfig
+from training.methods.nafs import NafsConfig
+from training.methods.sg_iha import SgIhaConfig
+from training.rendered_batches import RenderedBatches
+from training.schedule import sample_factor
+from training.selection import validated_split
+from training.validation import measure_gallery
 from training.vocabulary import write_vocabulary
 
 logger = logging.getLogger(__name__)
+
+
+class _LoopSettings(TypedDict):
+    seed: int
+    gradient_norm: float | None
+    average_decay: float | None
+    checkpoint_seconds: float
+    report_steps: int
+    workers: int
+
+
+def _loop_settings(config: LoopConfig) -> _LoopSettings:
+    return {
+        "seed": config.seed,
+        "gradient_norm": config.gradient_norm,
+        "average_decay": config.average_decay,
+        "checkpoint_seconds": config.checkpoint_seconds,
+        "report_steps": config.report_steps,
+        "workers": config.workers,
+    }
+
+
+def prepare(config: TrainConfig, folder: Path, share: Share, on_progress: Progress) -> Recipe[Any]:
+    """Make all that a run needs before its first step.
+
+    A new run's folder gets its vocabulary and the fingerprint of its data.
+
+    Raises:
+        DescryError: If the data or the method cannot work, or the data is no longer that of the
+            run's beginning.
+    """
+    if isinstance(config, RenderedRunConfig):
+        return prepare_rendered(config, folder, on_progress)
+    data = read_data(config.data, on_progress)
+    if share.rank == 0:
+        keep_fingerprint(fingerprint_of(data), folder)
+    return prepare_captioned(config, data, folder, share)
+
+
+def prepare_captioned(
+    config: CaptionedRunConfig, data: CaptionedCrops, folder: Path, share: Share
+) -> Recipe[Any]:
+    """Make the recipe of a published method on captioned crops.
+
+    Raises:
+        DescryError: If the data or the method cannot work.
+    """
+    method = build_method(config, data, folder)
+    samples = training_samples(data)
+    source = CaptionedBatches(samples, method.batch_maker, config.batches, config.seed, share)
+    split = validated_split(config)
+    validation = None
+    if data.split(split):
+        gallery = gallery_of(data, split)
+        validation = Validation(
+            measure=lambda: measure_gallery(method.encoder(), gallery),
+            figure="recall_at_1",
+            every_steps=config.validation.every_epochs * source.steps_per_epoch,
+        )
+    else:
+        logger.warning("no %s split: nothing is validated, and there will be no best", split)
+    return Recipe(
+        method=method,
+        source=source,
+        optimiser=config.optimiser,
+        factor=lambda step: learning_rate_factor(config.schedule, source.epoch(step)),
+        validation=validation,
+        accumulate=config.batches.accumulate,
+        **_loop_settings(config),
+    )
+
+
+def prepare_rendered(config: RenderedRunConfig, folder: Path, on_progress: Progress) -> Recipe[Any]:
+    """Make the recipe of the compact dual encoder on rendered people.
+
+    Raises:
+        DescryError: If people cannot be rendered, or are not those of the run's beginning.
+    """
+    data = config.data
+    crops = prepare_people(
+        data.folder,
+        people=data.people,
+        sightings=data.sightings,
+        seed=data.seed,
+        on_progress=on_progress,
+    )
+    keep_fingerprint(fingerprint_of_rendered(crops), folder)
+    corpus = prepare_corpus(config, crops, folder)
+    source = RenderedBatches(corpus, config.method, config.seed)
+    method = compact_dual.build(
+        config.method, folder / VOCABULARY_FILE, config.optimiser, config.seed
+    )
+    warmup = config.schedule.warmup_samples
+    return Recipe(
+        method=method,
+        source=source,
+        optimiser=config.optimiser,
+        factor=lambda step: sample_factor(source.samples_before(step), source.samples, warmup),
+        **_loop_settings(config),
+    )
+
+
+def build_method(
+    config: CaptionedRunConfig, data: CaptionedCrops, folder: Path
+) -> CaptionedMethod[Any]:
+    """Return the untrained method that a configuration names, the same for the same seed."""
+    chosen, optimiser = config.method, config.optimiser
+    classes, seed = data.classes, config.seed
+    captions = [row.caption for row in caption_rows(data.train)]
+    match chosen:
+        case IrraConfig():
+            return irra.build(chosen, optimiser, classes=classes, seed=seed)
+        case AgmIrraConfig():
+            return agm_irra.build(chosen, optimiser, classes=classes, seed=seed)
+        case SgIhaConfig():
+            return sg_iha.build(chosen, optimiser, classes=classes, seed=seed)
+        case NafsConfig():
+            return nafs.build(
+                chosen, optimiser, classes=classes, seed=seed, captions=captions, folder=folder
+            )
+        case MiaConfig():
+            return mia.build(
+                chosen, optimiser, classes=classes, seed=seed, captions=captions, folder=folder
+            )
 
 
 def prepare_people(
@@ -38,34 +176,24 @@ def prepare_people(
     return load_shards(shards)
 
 
-def prepare_corpus(
-    config: TrainConfig, crops: RenderedCrops, run: Path
-) -> tuple[Corpus, CompactDualSizes]:
-    """Write captions for the crops and, into a new run's folder, the vocabulary made of them.
-
-    Returns:
-        The corpus, and the dimensions of the encoder that reads it.
-    """
-    count = config.people.captions_per_crop
-    full = write_full_captions(crops.values, count, config.people.seed)
-    short = write_short_queries(crops.values, count, config.people.seed)
+def prepare_corpus(config: RenderedRunConfig, crops: RenderedCrops, run: Path) -> Corpus:
+    """Write captions for the crops and, into a new run's folder, the vocabulary made of them."""
+    count = config.data.captions_per_crop
+    full = write_full_captions(crops.values, count, config.data.seed)
+    short = write_short_queries(crops.values, count, config.data.seed)
     logger.info("wrote %d captions", 2 * count * len(crops.images))
     vocabulary = run / VOCABULARY_FILE
+    model = config.method.model
     if not vocabulary.exists():
         texts = (text for captions in (full, short) for kept in captions.texts for text in kept)
-        write_vocabulary(texts, config.model.vocabulary_limit, vocabulary)
-    word_pieces = WordPieces(vocabulary, config.model.max_tokens)
-    corpus = Corpus(
+        # A run that is stopped here must not find half of it when it goes on.
+        partial = vocabulary.with_suffix(".partial")
+        write_vocabulary(texts, model.vocabulary_limit, partial)
+        partial.replace(vocabulary)
+    word_pieces = WordPieces(vocabulary, model.max_tokens)
+    return Corpus(
         crops=crops,
-        full=piece_captions(full, word_pieces, config.model.max_tokens),
-        short=piece_captions(short, word_pieces, config.model.max_tokens),
+        full=piece_captions(full, word_pieces, model.max_tokens),
+        short=piece_captions(short, word_pieces, model.max_tokens),
         people=group_by_person(crops.person_ids),
     )
-    return corpus, sizes_for(config.model, config.phases[-1], vocabulary, len(word_pieces))
-
-
-def build_method(config: TrainConfig, sizes: CompactDualSizes) -> CompactDualMethod:
-    """Return the untrained encoder with its heads, the same for the same seed."""
-    torch.manual_seed(config.seed)
-    network = CompactDual(sizes, config.model.embedding_width)
-    return CompactDualMethod(network, sizes.feature_width, config.objective)

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training.config import TrainConfig
+from training.config import RenderedRunConfig
 from training.datasets.rendered_people.attributes import SLOTS
 from training.datasets.rendered_people.shards import RenderedCrops
 
@@ -13,53 +13,59 @@ PEOPLE = 12
 
 
 @pytest.fixture
-def config(tmp_path: Path) -> TrainConfig:
-    return TrainConfig.model_validate(
+def config(tmp_path: Path) -> RenderedRunConfig:
+    return RenderedRunConfig.model_validate(
         {
             "seed": 3,
             "precision": "fp32",
             "checkpoint_seconds": 1000,
-            "people": {
+            "gradient_norm": 1.0,
+            "average_decay": 0.9,
+            "data": {
+                "name": "rendered_people",
                 "folder": tmp_path / "data",
                 "people": PEOPLE,
                 "sightings": 2,
                 "seed": 1,
                 "captions_per_crop": 2,
             },
-            "model": {
-                "name": "tiny",
-                "embedding_width": 16,
-                "stage_widths": [8, 16],
-                "stage_depths": [1, 1],
-                "attention_heads": 2,
-                "stripes": 2,
-                "text_width": 16,
-                "text_layers": 1,
-                "text_heads": 2,
-                "max_tokens": 48,
-                "vocabulary_limit": 600,
+            "method": {
+                "name": "compact_dual",
+                "model": {
+                    "name": "tiny",
+                    "embedding_width": 16,
+                    "stage_widths": [8, 16],
+                    "stage_depths": [1, 1],
+                    "attention_heads": 2,
+                    "stripes": 2,
+                    "text_width": 16,
+                    "text_layers": 1,
+                    "text_heads": 2,
+                    "max_tokens": 48,
+                    "vocabulary_limit": 600,
+                },
+                "phases": [
+                    {"height": 24, "width": 8, "people_per_batch": 4, "samples": 80},
+                    {"height": 36, "width": 12, "people_per_batch": 4, "samples": 80},
+                ],
+                "objective": {"short_queries": 2, "attribute_weight": 0.5, "unknown_pieces": 0.02},
+                "augmentation": {
+                    "flip": 0.5,
+                    "crop_height": 0.05,
+                    "crop_width": 0.05,
+                    "contrast": 0.1,
+                    "colour_cast": 0.02,
+                    "brightness": 5.0,
+                },
             },
-            "phases": [
-                {"height": 24, "width": 8, "people_per_batch": 4, "samples": 80},
-                {"height": 36, "width": 12, "people_per_batch": 4, "samples": 80},
-            ],
             "optimiser": {
+                "kind": "adamw",
                 "learning_rate": 4e-3,
                 "weight_decay": 0.01,
-                "warmup_samples": 16,
-                "gradient_norm": 1.0,
-                "average_decay": 0.9,
+                "betas": (0.9, 0.98),
             },
-            "objective": {"short_queries": 2, "attribute_weight": 0.5, "unknown_pieces": 0.02},
-            "augmentation": {
-                "flip": 0.5,
-                "crop_height": 0.05,
-                "crop_width": 0.05,
-                "contrast": 0.1,
-                "colour_cast": 0.02,
-                "brightness": 5.0,
-            },
-            "evaluation": {"people": 4, "sightings": 2, "seed": 77},
+            "schedule": {"warmup_samples": 16},
+            "held_out": {"people": 4, "sightings": 2, "seed": 77},
         }
     )
 

@@ -2,8 +2,8 @@ import numpy as np
 import torch
 
 from training.augmentation import augment, change_colours, crop_and_resize, flip
-from training.config import AugmentationConfig
 from training.datasets.rendered_people.attributes import SLOT_INDEX, SLOTS
+from training.rendered_config import AugmentationConfig
 
 STILL = AugmentationConfig(
     flip=0, crop_height=0, crop_width=0, contrast=0, colour_cast=0, brightness=0

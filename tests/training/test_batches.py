@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from training.batches import PIXEL_MEAN, PIXEL_STD, draw_batch, state_truth
-from training.config import TrainConfig
+from training.batches import PIXEL_MEAN, PIXEL_STD, Batch, draw_batch, state_truth
+from training.config import RenderedRunConfig
 from training.corpus import Corpus
 from training.datasets.rendered_people.attributes import ANY, SLOT_INDEX, SLOTS, permit
 from training.datasets.rendered_people.shards import RenderedCrops
@@ -13,15 +13,20 @@ from training.preparation import prepare_corpus
 
 
 @pytest.fixture
-def corpus(config: TrainConfig, crops: RenderedCrops, tmp_path: Path) -> Corpus:
-    return prepare_corpus(config, crops, tmp_path)[0]
+def corpus(config: RenderedRunConfig, crops: RenderedCrops, tmp_path: Path) -> Corpus:
+    return prepare_corpus(config, crops, tmp_path)
+
+
+def drawn(config: RenderedRunConfig, corpus: Corpus) -> Batch:
+    method = config.method
+    rng = np.random.default_rng(0)
+    return draw_batch(corpus, method.phases[0], method.augmentation, method.objective, rng)
 
 
 def test_batch_has_two_sightings_of_each_person_and_captions_for_each_crop(
-    config: TrainConfig, corpus: Corpus
+    config: RenderedRunConfig, corpus: Corpus
 ) -> None:
-    rng = np.random.default_rng(0)
-    batch = draw_batch(corpus, config.phases[0], config.augmentation, config.objective, rng)
+    batch = drawn(config, corpus)
     assert batch.pixels.shape == (8, 3, 24, 8)
     assert torch.equal(batch.values[:4, 0], batch.values[4:, 0])  # both sightings, same gender
     assert batch.full.ids.shape == batch.full.mask.shape
@@ -34,21 +39,18 @@ def test_batch_has_two_sightings_of_each_person_and_captions_for_each_crop(
 
 
 def test_pixels_are_normalised_as_the_model_s_card_says(
-    config: TrainConfig, corpus: Corpus
+    config: RenderedRunConfig, corpus: Corpus
 ) -> None:
-    rng = np.random.default_rng(0)
-    batch = draw_batch(corpus, config.phases[0], config.augmentation, config.objective, rng)
+    batch = drawn(config, corpus)
     back = batch.pixels * PIXEL_STD[0] + PIXEL_MEAN[0]
     assert back.min() >= -1e-6
     assert back.max() <= 1 + 1e-6
 
 
-def test_drawing_leaves_the_corpus_as_it_was(config: TrainConfig, corpus: Corpus) -> None:
+def test_drawing_leaves_the_corpus_as_it_was(config: RenderedRunConfig, corpus: Corpus) -> None:
     images, values = corpus.crops.images.copy(), corpus.crops.values.copy()
     ids = corpus.full.ids.copy()
-    batch = draw_batch(
-        corpus, config.phases[0], config.augmentation, config.objective, np.random.default_rng(0)
-    )
+    batch = drawn(config, corpus)
     batch.pixels.zero_()
     batch.values.zero_()
     batch.full.ids.zero_()
