@@ -7,7 +7,8 @@ https://github.com/TencentYoutuResearch/PersonReID-NAFS at efaf477, with the pub
 Departs from that code in form, not in value: the context of a region, a weighted sum of word
 values, is never built. Its product with a region's value is the weighted sum of the products,
 its length the square root of ``w G w`` with the words' Gram matrix G; and no word vector longer
-than the text's own is read.
+than the text's own is read. Byte codes are multiplied in bf16, which holds them exactly, where the
+processor does so in hardware: the words then lose what the codes have lost already.
 """
 
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ import torch
 from torch.nn import functional
 
 from models.contracts import Float32Array
+from models.devices import choose_dtype
 from models.parts import Parts
 from models.single_thread import single_thread
 
@@ -24,6 +26,7 @@ _CROPS_AT_ONCE = 128  # bounds the memory of a long list; a usual one is a singl
 _SHARPNESS = 20.0
 _LEAK = 0.1
 _TINY = 1e-8
+_CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True)
@@ -48,33 +51,42 @@ def attend(keys: torch.Tensor, values: torch.Tensor) -> AttendedText:
 def alignment(text: AttendedText, parts: Parts) -> Float32Array:
     """Return how well n crops fit a text: float32 ``(n,)``, each in -1..1.
 
-    The first half of a crop's parts are the queries of its r regions, the second their values,
-    ``(n, 2 * r, d)``. Only directions matter, so that the scales of byte codes are not read.
+    The parts are unit vectors: the first half of a crop's are the queries of its r regions, the
+    second their values, ``(n, 2 * r, d)``.
     """
     scores = np.empty(len(parts), np.float32)
     with torch.inference_mode(), single_thread():
         for start in range(0, len(parts), _CROPS_AT_ONCE):
-            block = parts.values[start : start + _CROPS_AT_ONCE]
-            scores[start : start + len(block)] = _scores(text, _tensor(block)).numpy()
+            block = parts.take(slice(start, start + _CROPS_AT_ONCE))
+            scores[start : start + len(block)] = _scores(text, block).numpy()
     return scores
 
 
-def _scores(text: AttendedText, parts: torch.Tensor) -> torch.Tensor:
-    n, both, d = parts.shape
+def _scores(text: AttendedText, parts: Parts) -> torch.Tensor:
+    n, both, _ = parts.values.shape
     regions = both // 2
-    queries = parts[:, :regions].reshape(-1, d).float()  # (n * r, d)
-    values = parts[:, regions:].reshape(-1, d).float()  # (n * r, d)
-    # Words come first: that product is the faster one where there are few of them.
-    cosines = text.keys @ queries.T / (torch.linalg.vector_norm(queries, dim=1) + _TINY)
+    cosines = _products(text.keys, parts, slice(0, regions))  # (t, n * r)
     relevance = functional.leaky_relu(cosines, _LEAK).view(-1, n, regions)  # (t, n, r)
     # Not vector_norm, which takes twenty times as long over so short an axis.
     over_regions = relevance.square().sum(2, keepdim=True).sqrt() + _TINY  # (t, n, 1)
     weights = (relevance * (_SHARPNESS / over_regions)).softmax(0).view(-1, n * regions)
-    products = (weights * (text.values @ values.T)).sum(0)  # (n * r)
+    products = _products(text.values, parts, slice(regions, both))  # (t, n * r)
+    context_products = (weights * products).sum(0)  # (n * r)
     context_lengths = (weights * (text.gram @ weights)).sum(0).clamp_min(0).sqrt()
-    lengths = torch.linalg.vector_norm(values, dim=1) * context_lengths
-    cosines_of_contexts: torch.Tensor = products / lengths.clamp_min(_TINY)
+    cosines_of_contexts: torch.Tensor = context_products / context_lengths.clamp_min(_TINY)
     return cosines_of_contexts.view(n, regions).mean(1)
+
+
+def _products(words: torch.Tensor, parts: Parts, chosen: slice) -> torch.Tensor:
+    """Multiply t words with n * r parts: ``(t, n * r)``."""
+    vectors = _tensor(parts.values)[:, chosen]  # (n, r, d)
+    dtype = torch.float32 if parts.scales is None else choose_dtype("auto", _CPU)
+    rows = vectors.to(dtype).reshape(-1, words.shape[1])
+    # Words come first: that product is the faster one where there are few of them.
+    products = (words.to(dtype) @ rows.T).float()
+    if parts.scales is None:
+        return products
+    return products * _tensor(parts.scales)[:, chosen].reshape(-1)
 
 
 def _tensor(block: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> torch.Tensor:

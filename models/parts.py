@@ -34,8 +34,8 @@ class Parts:
         _, p, d = self.values.shape
         return int(p * d * self.values.itemsize + (0 if self.scales is None else 4 * p))
 
-    def take(self, rows: npt.NDArray[np.intp]) -> "Parts":
-        """Return the parts of some crops ``(k,)``, in the order of ``rows``."""
+    def take(self, rows: npt.NDArray[np.intp] | slice) -> "Parts":
+        """Return the parts of some crops: ``(k,)`` in the order of ``rows``, or a stretch."""
         return Parts(self.values[rows], None if self.scales is None else self.scales[rows])
 
 
