@@ -1,4 +1,4 @@
-"""What NAFS's training starts from: a model of it, a torchvision ResNet, a BERT."""
+"""What NAFS's training starts from: a model of it, a ResNet, a BERT, a compact dual encoder."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +17,7 @@ from models.loading import read_model
 from models.nafs_checkpoints import VOCABULARY_FILE
 from models.state_dicts import read_checkpoint, require_fit
 from models.stored_model import PublishedModel, StoredModel
+from training.compact_start import is_model_directory, read_compact
 from training.nafs_network import CLASSES, NafsTrainingNetwork
 
 _BRANCHES = ("", "branch2_", "branch3_")
@@ -116,14 +117,18 @@ def fill_from_start(network: NafsTrainingNetwork, start: NafsStart, *, keep_clas
 
 
 def read_bert(directory: Path) -> BertStart:
-    """Read a BERT as transformers stores it, from local files alone.
+    """Read a BERT as transformers stores it, or a compact dual encoder's, from local files alone.
 
     Raises:
+        ConfigurationInvalid: If the folder holds a model of Descry that is no compact dual encoder.
         CheckpointUnreadable: If the configuration, the weights or the vocabulary is missing or
             damaged.
         CheckpointMismatch: If weights are missing or of another size, or it is a BERT that NAFS
             cannot have.
     """
+    if is_model_directory(directory):
+        compact = read_compact(directory)
+        return BertStart(compact.bert.config, compact.bert.state_dict(), compact.vocabulary)
     vocabulary = directory / VOCABULARY_FILE
     absent = [p.name for p in (directory / "config.json", vocabulary) if not p.is_file()]
     if absent:
@@ -159,10 +164,16 @@ def read_bert(directory: Path) -> BertStart:
     return BertStart(config, bert.state_dict(), vocabulary)
 
 
-def fill_from_resnet(network: NafsTrainingNetwork, path: Path) -> None:
-    """Take over a torchvision ResNet without its last layer, its stages in the branches too.
+def fill_from_resnet(network: NafsTrainingNetwork, path: Path, image: ImagePreprocessing) -> None:
+    """Take over a ResNet without its last layer, its stages in the branches too.
+
+    Args:
+        network: Receives it.
+        path: A file in torchvision's layout, or the model directory of a compact dual encoder.
+        image: How crops become what the network sees.
 
     Raises:
+        ConfigurationInvalid: If the directory is of another model.
         CheckpointUnreadable: If the file holds no tensors by name.
         CheckpointMismatch: If they are not exactly those of a ResNet of the image tower's sizes.
     """
@@ -170,7 +181,7 @@ def fill_from_resnet(network: NafsTrainingNetwork, path: Path) -> None:
     trunk = {name: t for name, t in own.items() if not name.startswith(_BRANCHES[1:])}
     found = {
         name: tensor
-        for name, tensor in read_checkpoint(path).tensors.items()
+        for name, tensor in _resnet_tensors(path, image).items()
         if not name.startswith(_FINAL)
     }
     counters = {name: tensor for name, tensor in trunk.items() if name.endswith(_COUNTER)}
@@ -188,6 +199,12 @@ def fill_from_resnet(network: NafsTrainingNetwork, path: Path) -> None:
             if branch + name in own
         }
     )
+
+
+def _resnet_tensors(path: Path, image: ImagePreprocessing) -> Mapping[str, torch.Tensor]:
+    if path.is_dir():
+        return read_compact(path).resnet(image)
+    return read_checkpoint(path).tensors
 
 
 def _class_weights(model: StoredModel) -> torch.Tensor | None:

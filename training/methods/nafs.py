@@ -60,11 +60,13 @@ class NafsConfig(NafsObjective):
     training split shows. False: new ones, for other people than those of the start."""
     image_start: Literal["random"] | Path = "random"
     """Without a start. A file: the state dict of a torchvision ResNet of ``image``'s sizes, for
-    the published ones ImageNet's ``resnet50``; its stages fill the branches too. ``random``: drawn
-    as torchvision does, from which little is learned from few crops."""
+    the published ones ImageNet's ``resnet50``; its stages fill the branches too. The model
+    directory of a compact dual encoder: its residual stages. ``random``: drawn as torchvision does,
+    from which little is learned from few crops."""
     text_start: Literal["random"] | Path = "random"
     """Without a start. A folder: ``config.json``, ``vocab.txt`` and weights of a BERT as
-    transformers stores it, for the published recipe bert-base-uncased; it brings its sizes.
+    transformers stores it, for the published recipe bert-base-uncased; it brings its sizes. The
+    model directory of a compact dual encoder: its text tower, which is one.
     ``random``: sizes of ``text``, and a vocabulary made of the training captions."""
     image: ImageTower = ImageTower()
     text: TextTower = TextTower()
@@ -218,7 +220,7 @@ def build(
     if bert is not None:
         network.language_model["textExtractor"].load_state_dict(bert.tensors)
     if isinstance(config.image_start, Path):
-        fill_from_resnet(network, config.image_start)
+        fill_from_resnet(network, config.image_start, card.image)
     return NafsMethod(config, network, card, vocabulary, optimiser)
 
 

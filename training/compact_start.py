@@ -1,0 +1,128 @@
+"""The towers of a trained compact dual encoder, as a ResNet and a BERT that NAFS can start from.
+
+Its residual stages are those of a ResNet of basic blocks. Its stem is a convolution of 3 x 3, which
+is one of 7 x 7 with zeros around it, and of pixels that are normalised otherwise, which the stem
+and its batch norm make up for. The shortcuts into its later stages join four cells where those of
+a ResNet read one, which is given the sum of their weights: the same for cells that are alike.
+What follows the stages there (attention over the cells, stripes,
+projections) is left.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+from torch.nn import functional
+from transformers import BertModel
+
+from models.card import CARD_FILE, ImagePreprocessing
+from models.encoders.compact_dual import (
+    VOCABULARY_FILE,
+    CompactDual,
+    CompactDualSizes,
+    ResidualBlock,
+)
+from models.errors import ConfigurationInvalid
+from models.loading import read_model
+from models.state_dicts import require_fit
+from models.stored_model import StoredModel
+
+_BLOCK = (
+    ("conv1", "convolution1"),
+    ("bn1", "norm1"),
+    ("conv2", "convolution2"),
+    ("bn2", "norm2"),
+    ("downsample", "shortcut"),
+)
+_SHORTCUT = "downsample.0.weight"
+
+
+@dataclass(frozen=True)
+class CompactStart:
+    """A trained compact dual encoder and where its vocabulary lies."""
+
+    network: CompactDual
+    sizes: CompactDualSizes
+    image: ImagePreprocessing
+    vocabulary: Path
+
+    @property
+    def bert(self) -> BertModel:
+        """The text tower without what pools its states."""
+        bert: BertModel = self.network.text_tower.bert
+        return bert
+
+    def resnet(self, image: ImagePreprocessing) -> dict[str, torch.Tensor]:
+        """Return the image tower in torchvision's names, for pixels that are normalised otherwise.
+
+        The stem's outputs are the same but in the outermost pixels, where what is padded with is
+        zero after either normalisation. Its stages see maps of half the size: a max pooling comes
+        between that this encoder has not.
+        """
+        tower = self.network.image_tower
+        tensors = _renormalised(tower.stem.state_dict(), self.image, image)
+        blocks = iter(tower.body)
+        for stage, depth in enumerate(self.sizes.stage_depths, start=1):
+            for position in range(depth):
+                for name, tensor in _block(next(blocks)).items():
+                    tensors[f"layer{stage}.{position}.{name}"] = tensor
+        return tensors
+
+
+def is_model_directory(path: Path) -> bool:
+    """Say whether a folder holds a model of Descry, and no BERT of transformers."""
+    return (path / CARD_FILE).is_file()
+
+
+def read_compact(directory: Path) -> CompactStart:
+    """Read a model directory.
+
+    Raises:
+        ConfigurationInvalid: If it is of another architecture.
+        CheckpointUnreadable: If a file of it is missing or damaged.
+        CheckpointMismatch: If its tensors do not fit its card.
+    """
+    model: StoredModel = read_model(str(directory))  # type: ignore[assignment]  # typed there without torch
+    card = model.card
+    if card.architecture != "compact_dual":
+        raise ConfigurationInvalid(
+            f"{directory} is a model of architecture {card.architecture!r}, whose towers NAFS "
+            "cannot have: name a compact_dual, or set start to go on from a NAFS"
+        )
+    sizes = model.sizes(CompactDualSizes)
+    network = CompactDual(sizes, card.embedding_width)
+    expected = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
+    require_fit(model.shapes, expected, model.source)
+    network.load_state_dict(model.tensors)
+    vocabulary = model.file(VOCABULARY_FILE, sizes.vocabulary_sha256)
+    return CompactStart(network, sizes, card.image, vocabulary)
+
+
+def _renormalised(
+    stem: Mapping[str, torch.Tensor], own: ImagePreprocessing, other: ImagePreprocessing
+) -> dict[str, torch.Tensor]:
+    own_mean, own_std = torch.tensor(own.mean), torch.tensor(own.std)
+    mean, std = torch.tensor(other.mean), torch.tensor(other.std)
+    # A pixel of the other normalisation, x, is (x * std + mean - own_mean) / own_std of the own.
+    weight = stem["0.weight"]  # (c, 3, 3, 3)
+    scaled = weight * (std / own_std).view(1, -1, 1, 1)
+    constant = (weight.sum((2, 3)) * ((mean - own_mean) / own_std)).sum(1)  # (c,)
+    tensors = {f"bn1.{name[2:]}": t for name, t in stem.items() if name.startswith("1.")}
+    tensors["bn1.running_mean"] = tensors["bn1.running_mean"] - constant
+    return tensors | {"conv1.weight": functional.pad(scaled, (2, 2, 2, 2))}
+
+
+def _block(block: nn.Module) -> Mapping[str, torch.Tensor]:
+    if not isinstance(block, ResidualBlock):
+        raise TypeError(f"{type(block).__name__} is no residual block")
+    tensors = {
+        f"{name}.{inner}": tensor
+        for name, own in _BLOCK
+        for inner, tensor in block.get_submodule(own).state_dict().items()
+    }
+    joining = tensors.get(_SHORTCUT)
+    if joining is not None:
+        tensors[_SHORTCUT] = joining.sum((2, 3), keepdim=True)
+    return tensors
