@@ -20,7 +20,7 @@ from indexer.bundle import published_generation, read_generation_manifest
 from indexer.progress import drawn_progress
 from indexer.verification import verify_index
 from models.command_lines import FAILED, one_line_errors
-from models.loading import DEFAULT, load_encoder
+from models.loading import DEFAULT, SHIPPED, load_encoder
 
 SOME_QUARANTINED = 3
 
@@ -152,4 +152,4 @@ def _leave(code: int) -> Never:
 def _lasting_source(model: str) -> str:
     """Return what loads the same model from any working directory."""
     path = Path(model).expanduser()
-    return str(path.resolve()) if model != DEFAULT and path.exists() else model
+    return str(path.resolve()) if model not in SHIPPED and path.exists() else model

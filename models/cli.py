@@ -22,7 +22,8 @@ app = typer.Typer(
 SourceArgument = Annotated[
     str,
     typer.Argument(
-        help="A checkpoint or its folder, a model directory, default, or open_clip:ARCH/TAG."
+        help="A checkpoint or its folder, a model directory, default, compact-nafs, or "
+        "open_clip:ARCH/TAG."
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Put one JSON object on stdout.")]

@@ -16,12 +16,17 @@ from models.errors import CheckpointMismatch, CheckpointUnreadable, ModelNotFoun
 
 DEFAULT = "default"
 
-_DEFAULT_DIRECTORY = Path(__file__).parent / "default"
+SHIPPED = {
+    DEFAULT: Path(__file__).parent / "default",
+    "compact-nafs": Path(__file__).parent / "compact_nafs",
+}
+"""Models that come with the package, by name: the default, and a second stage for it."""
+
 _ENCODERS = Path(__file__).parent / "encoders"
 _PUBLISHED_NAMES = ("best.pth", "best_model.pth.tar")  # of IRRA's family, of NAFS
 _CHECKPOINT_ENDINGS = (".pth", ".pt", ".pth.tar", ".safetensors")
 _SOURCES = (
-    "Give 'default', a Descry model directory (card.json and model.safetensors), "
+    "Give 'default', 'compact-nafs', a Descry model directory (card.json and model.safetensors), "
     "a published checkpoint or the folder it is in, or open_clip:ARCH/TAG."
 )
 
@@ -65,11 +70,11 @@ def load_encoder(
     """Load a model.
 
     Args:
-        source: ``default`` for the checkpoint shipped with the package; a Descry model
-            directory; a checkpoint in the layout of its authors (IRRA, AGM-IRRA, SG-IHA, NAFS,
-            MIA, OpenAI's CLIP) or a folder that holds one; or ``open_clip:ARCH/TAG``. What the
-            authors keep in other files is read beside the checkpoint: ``configs.yaml`` of IRRA,
-            ``vocab.txt`` and ``bert_config.json`` of NAFS, the vocabulary's JSON of MIA.
+        source: A name of ``SHIPPED``, as ``default``; a Descry model directory; a checkpoint in
+            the layout of its authors (IRRA, AGM-IRRA, SG-IHA, NAFS, MIA, OpenAI's CLIP) or a
+            folder that holds one; or ``open_clip:ARCH/TAG``. What the authors keep in other files
+            is read beside the checkpoint: ``configs.yaml`` of IRRA, ``vocab.txt`` and
+            ``bert_config.json`` of NAFS, the vocabulary's JSON of MIA.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         precision: ``auto``, ``fp32`` or ``bf16``.
 
@@ -99,8 +104,8 @@ def read_model(source: str | Path) -> StoredModel:
         CheckpointUnreadable: If a file is damaged, unsafe to open, or of another format.
         CheckpointMismatch: If the tensors fit no architecture, or not the card's.
     """
-    if source == DEFAULT:
-        return _read_default()
+    if source in SHIPPED:
+        return _read_shipped(str(source))
     path = Path(source)
     try:
         is_folder, is_file = path.is_dir(), path.is_file()
@@ -119,14 +124,15 @@ def read_model(source: str | Path) -> StoredModel:
     raise ModelNotFound(f"there is no model {str(source)!r}: no such file or folder. {_SOURCES}")
 
 
-def _read_default() -> StoredModel:
-    if not (_DEFAULT_DIRECTORY / CARD_FILE).is_file():
+def _read_shipped(name: str) -> StoredModel:
+    directory = SHIPPED[name]
+    if not (directory / CARD_FILE).is_file():
         raise ModelNotFound(
-            "model 'default' is not there: this copy of Descry was installed without its "
-            f"checkpoint ({_DEFAULT_DIRECTORY / CARD_FILE}). Install it again, train one with "
+            f"model {name!r} is not there: this copy of Descry was installed without its "
+            f"checkpoint ({directory / CARD_FILE}). Install it again, train one with "
             "`python -m training`, or name another model. " + _SOURCES
         )
-    return _read_directory(_DEFAULT_DIRECTORY)
+    return _read_directory(directory)
 
 
 def _read_directory(directory: Path) -> StoredModel:

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from models.contracts import Float32Array, PartScorer, PersonEncoder
+from models.contracts import Float32Array, PersonEncoder
 from models.schema import Schema
 from training.captioning import write_full_captions, write_short_queries
 from training.corpus import group_by_person
@@ -31,6 +31,7 @@ from training.named_queries import name_queries
 from training.ranking import (
     Reranking,
     RerankingMethod,
+    SecondStage,
     Stage,
     best_candidates,
     encode_in_batches,
@@ -40,7 +41,7 @@ from training.ranking import (
     score_candidates,
 )
 
-__all__ = ["Figures", "Reranking", "RerankingMethod", "encode_crops", "evaluate"]
+__all__ = ["Figures", "Reranking", "RerankingMethod", "SecondStage", "encode_crops", "evaluate"]
 
 
 class FullCaptionFigures(Schema):
@@ -55,9 +56,16 @@ class FullCaptionFigures(Schema):
 
 
 class SecondStageFigures(FullCaptionFigures):
-    """The same, where the part scorer has ordered the first stage's best ``candidates``."""
+    """The same, where the part scorer has ordered the first stage's best ``candidates``.
 
+    ``model`` and ``weights_sha256`` are of whose parts they are, ``weight`` is what multiplies
+    their score.
+    """
+
+    model: str
+    weights_sha256: str
     candidates: int
+    weight: float
 
 
 class RerankedFigures(FullCaptionFigures):
@@ -120,7 +128,7 @@ def evaluate(
     *,
     captions: int = 1,
     reranking: Reranking | None = None,
-    candidates: int | None = None,
+    second_stage: SecondStage | None = None,
 ) -> Figures:
     """Rank held-out crops for held-out captions, short queries and named queries.
 
@@ -130,21 +138,23 @@ def evaluate(
         seed: Decides the captions.
         captions: How many full captions a person.
         reranking: Also measure this one, on the similarities of the last stage.
-        candidates: Also measure the second stage, on as many of the first stage's best crops.
+        second_stage: Also measure this one, on the first stage's best crops.
 
     Raises:
         ConfigurationInvalid: If the model has no second stage, or a re-ranking is not possible.
     """
     people = group_by_person(crops.person_ids)
-    scorer = None if candidates is None else require_scorer(encoder)
+    if second_stage is not None:
+        require_scorer(second_stage.encoder)
     if reranking is not None:
+        candidates = None if second_stage is None else second_stage.candidates
         require_rerankable(reranking, len(people) * captions, len(crops.images), candidates)
     rows = encode_crops(encoder, crops)
     full = _full_captions(encoder, rows, crops, (people[:, 0], captions), seed)
     last = full.similarity
     second = reranked = None
-    if scorer is not None and candidates is not None:
-        second, last = _rank_second_stage(scorer, crops, full, candidates)
+    if second_stage is not None:
+        second, last = _rank_second_stage(second_stage, crops, full)
     if reranking is not None:
         stage: Stage = "first" if second is None else "second"
         reranked = _rank_again(reranking, stage, rows, last, full.relevance)
@@ -199,15 +209,21 @@ def _measure(ranked: Relevance) -> FullCaptionFigures:
 
 
 def _rank_second_stage(
-    scorer: PartScorer, crops: RenderedCrops, full: _FullCaptions, candidates: int
+    stage: SecondStage, crops: RenderedCrops, full: _FullCaptions
 ) -> tuple[SecondStageFigures, Float32Array]:
     """Return the figures, and the similarities ``(q, g)`` with the candidates' scores added."""
-    parts = encode_in_batches(scorer.encode_parts, _opened(crops), len(crops.images))
-    shortlist = best_candidates(full.similarity, candidates)
-    similarity = full.similarity + score_candidates(scorer, parts, full.texts, shortlist)
-    figures = _measure(rank_relevance(similarity, full.relevance, shortlist))
-    count = min(candidates, len(parts))
-    return SecondStageFigures(**figures.model_dump(), candidates=count), similarity
+    parts = encode_in_batches(stage.scorer.encode_parts, _opened(crops), len(crops.images))
+    shortlist = best_candidates(full.similarity, stage.candidates)
+    similarity = full.similarity + score_candidates(stage, parts, full.texts, shortlist)
+    measured = _measure(rank_relevance(similarity, full.relevance, shortlist))
+    figures = SecondStageFigures(
+        **measured.model_dump(),
+        model=stage.encoder.card.name,
+        weights_sha256=stage.encoder.card.weights_sha256,
+        candidates=min(stage.candidates, len(parts)),
+        weight=stage.weight,
+    )
+    return figures, similarity
 
 
 def _rank_again(

@@ -46,6 +46,24 @@ class Reranking:
         return NOTE if self.method == "nafs_shipped" else None
 
 
+@dataclass(frozen=True)
+class SecondStage:
+    """Whose parts order the best of the first stage, and how much they count beside it.
+
+    ``weight`` multiplies the score of the parts before it is added to the first stage's
+    similarity; a published model's own second stage has 1.
+    """
+
+    encoder: PersonEncoder
+    candidates: int = 100
+    weight: float = 1.0
+
+    @property
+    def scorer(self) -> PartScorer:
+        """What scores parts; the errors are those of ``require_scorer``."""
+        return require_scorer(self.encoder)
+
+
 def require_scorer(encoder: PersonEncoder) -> PartScorer:
     """Return the second stage of a model.
 
@@ -112,14 +130,15 @@ def best_candidates_without_sources(
 
 
 def score_candidates(
-    scorer: PartScorer, parts: Float32Array, texts: Sequence[str], wanted: Shortlist
+    second: SecondStage, parts: Float32Array, texts: Sequence[str], wanted: Shortlist
 ) -> Float32Array:
     """Return what the parts ``(g, p, d)`` add to the ``wanted`` similarities ``(q, g)``, else 0."""
+    scorer = second.scorer
     stored = pack_parts(parts, "fp32")
     scores = np.zeros(wanted.shape, np.float32)
     for row, text, chosen in zip(scores, texts, wanted, strict=True):
         ids = np.flatnonzero(chosen)
-        row[ids] = scorer.score(scorer.prepare(text), stored.take(ids))
+        row[ids] = second.weight * scorer.score(scorer.prepare(text), stored.take(ids))
     return scores
 
 

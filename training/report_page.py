@@ -137,7 +137,10 @@ def _groups(report: RetrievalReport) -> Iterator[str]:
     yield _group("First stage", "dot products of rows", report.first_stage)
     second, reranked = report.second_stage, report.reranked
     if second is not None:
-        note = f"parts score the best {second.candidates:,} crops of each caption"
+        note = (
+            f"parts of {second.model}, weight {second.weight:g}, score the best "
+            f"{second.candidates:,} crops of each caption"
+        )
         yield _group("Second stage", note, second)
     if reranked is not None:
         note = (

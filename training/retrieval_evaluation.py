@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from models.contracts import Float32Array, PartScorer, PersonEncoder
+from models.contracts import Float32Array, PersonEncoder
 from models.errors import ConfigurationInvalid
 from training.bootstrap import REPLICATES, bootstrap_by_person
 from training.captioned_gallery import CaptionedGallery, CaptionProtocol, Ids
@@ -22,12 +22,12 @@ from training.crop_images import open_image
 from training.metrics import QueryMetrics, Shortlist, best_columns, measure_queries
 from training.ranking import (
     Reranking,
+    SecondStage,
     Stage,
     best_candidates,
     best_candidates_without_sources,
     encode_in_batches,
     require_rerankable,
-    require_scorer,
     rerank,
     rerank_without_sources,
     score_candidates,
@@ -63,14 +63,14 @@ class EvaluatedSplit:
 class RetrievalOptions:
     """What else to measure, and how.
 
-    ``candidates``: also the second stage, on as many of the first stage's best crops.
+    ``second_stage``: also this one, on the first stage's best crops.
     ``reranking``: also this one, on the similarities of the last stage. ``seed`` and
     ``replicates`` are the bootstrap's.
     """
 
     protocol: CaptionProtocol = "all"
     reranking: Reranking | None = None
-    candidates: int | None = None
+    second_stage: SecondStage | None = None
     seed: int = 0
     replicates: int = REPLICATES
 
@@ -118,11 +118,10 @@ class _Asked:
 
 @dataclass(frozen=True)
 class _Scoring:
-    """The second stage, the parts of all crops ``(g, p, d)``, and how many of them a text asks."""
+    """The second stage and the parts of all crops ``(g, p, d)``."""
 
-    scorer: PartScorer
+    stage: SecondStage
     parts: Float32Array
-    candidates: int
 
 
 DEFAULT_OPTIONS = RetrievalOptions()
@@ -145,7 +144,7 @@ def evaluate_retrieval(
     """
     asked = _Asked(gallery.under(options.protocol), options)
     gallery = asked.gallery
-    scorer = None if options.candidates is None else require_scorer(encoder)
+    scorer = None if options.second_stage is None else options.second_stage.scorer
     _require_possible(asked)
     rows = _encode(encoder.encode_images, gallery, on_progress)  # (g, d)
     similarity: Float32Array = encoder.encode_texts(gallery.captions) @ rows.T  # (q, g)
@@ -153,9 +152,9 @@ def evaluate_retrieval(
     shown: Shown = "first stage"
     first, found = _figures(asked, last)
     second = reranked = None
-    if scorer is not None and options.candidates is not None:
+    if scorer is not None and options.second_stage is not None:
         parts = _encode(scorer.encode_parts, gallery, on_progress)  # (g, p, d)
-        scoring = _Scoring(scorer, parts, options.candidates)
+        scoring = _Scoring(options.second_stage, parts)
         shown, last = "second stage", _second_stage(gallery, scoring, similarity)
         second, found = _figures(asked, last)
     if options.reranking is not None:
@@ -169,11 +168,12 @@ def evaluate_retrieval(
 
 def _require_possible(asked: _Asked) -> None:
     options, crops = asked.options, len(asked.gallery.crops)
-    if options.candidates is not None and options.candidates < 1:
-        raise ConfigurationInvalid(f"{options.candidates} candidates: let it score at least one")
+    candidates = None if options.second_stage is None else options.second_stage.candidates
+    if candidates is not None and candidates < 1:
+        raise ConfigurationInvalid(f"{candidates} candidates: let it score at least one")
     reranking = options.reranking
     if reranking is not None:
-        require_rerankable(reranking, len(asked.gallery.captions), crops, options.candidates)
+        require_rerankable(reranking, len(asked.gallery.captions), crops, candidates)
         if not 1 <= reranking.k < crops:
             raise ConfigurationInvalid(
                 f"{reranking.k} neighbours of {crops} crops: use 1 to {crops - 1}"
@@ -191,9 +191,10 @@ def _encode(
 def _second_stage(
     gallery: CaptionedGallery, scoring: _Scoring, similarity: Float32Array
 ) -> _Ranking:
-    shortlist = best_candidates(similarity, scoring.candidates)
-    without = best_candidates_without_sources(similarity, gallery.source_crops, scoring.candidates)
-    scores = score_candidates(scoring.scorer, scoring.parts, gallery.captions, shortlist | without)
+    count = scoring.stage.candidates
+    shortlist = best_candidates(similarity, count)
+    without = best_candidates_without_sources(similarity, gallery.source_crops, count)
+    scores = score_candidates(scoring.stage, scoring.parts, gallery.captions, shortlist | without)
     return _Ranking(
         similarity + np.where(shortlist, scores, 0),
         similarity + np.where(without, scores, 0),
@@ -286,11 +287,16 @@ def _report(
 
 
 def _named_second_stage(asked: _Asked, figures: RankingFigures | None) -> SecondStageRanking | None:
-    candidates = asked.options.candidates
-    if figures is None or candidates is None:
+    second = asked.options.second_stage
+    if figures is None or second is None:
         return None
-    count = min(candidates, len(asked.gallery.crops))
-    return SecondStageRanking(**figures.model_dump(), candidates=count)
+    return SecondStageRanking(
+        **figures.model_dump(),
+        model=second.encoder.card.name,
+        weights_sha256=second.encoder.card.weights_sha256,
+        candidates=min(second.candidates, len(asked.gallery.crops)),
+        weight=second.weight,
+    )
 
 
 def _named_reranking(
@@ -299,7 +305,7 @@ def _named_reranking(
     reranking = options.reranking
     if figures is None or reranking is None:
         return None
-    stage: Stage = "first" if options.candidates is None else "second"
+    stage: Stage = "first" if options.second_stage is None else "second"
     return RerankedRanking(
         **figures.model_dump(),
         method=reranking.method,

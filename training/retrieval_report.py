@@ -43,9 +43,16 @@ class RankingFigures(Schema):
 
 
 class SecondStageRanking(RankingFigures):
-    """The part scorer has ordered the first stage's best ``candidates``."""
+    """The part scorer has ordered the first stage's best ``candidates``.
 
+    ``model`` and ``weights_sha256`` are of whose parts they are, ``weight`` is what multiplies
+    their score.
+    """
+
+    model: str
+    weights_sha256: str
     candidates: int
+    weight: float
 
 
 class RerankedRanking(RankingFigures):

@@ -82,14 +82,14 @@ def test_distributed_and_safetensors_checkpoints_are_the_same_model(
 def test_the_shipped_checkpoint_goes_by_its_name(
     model_directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loading, "_DEFAULT_DIRECTORY", model_directory)
+    monkeypatch.setitem(loading.SHIPPED, "default", model_directory)
     assert load_encoder("default", device="cpu").card.name == "IRRA CUHK-PEDES"
 
 
 def test_a_copy_without_its_checkpoint_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loading, "_DEFAULT_DIRECTORY", tmp_path)
+    monkeypatch.setitem(loading.SHIPPED, "default", tmp_path)
     with pytest.raises(ModelNotFound, match=r"'default' is not there.*training"):
         load_encoder("default")
 

@@ -22,6 +22,7 @@ from training.export import EVALUATION_FILE
 from training.running import MODEL_FOLDER
 from training.tracking import METRICS_FILE
 
+EVALUATE = ["evaluate", "default", "rendered-people", "DATA", "--people", "2"]
 SHIPPED = ["--rerank", "nafs_shipped", "--alpha", "1", "--neighbours", "2"]
 
 runner = CliRunner()
@@ -219,16 +220,17 @@ def figures_of(arguments: list[str]) -> dict[str, Any]:
 def test_evaluate_reports_each_stage_under_its_own_name(evaluate_colours: list[str]) -> None:
     plain = figures_of(evaluate_colours)
     assert not [name for name in plain if name.startswith("full_captions_")]
-    both = figures_of([*evaluate_colours, "--second-stage", "--candidates", "3"])
+    both = figures_of([*evaluate_colours, "--second-stage", "own", "--candidates", "3"])
     second = both.pop("full_captions_second_stage")
     assert both == plain
-    assert second.pop("candidates") == 3
+    assert (second.pop("candidates"), second.pop("weight")) == (3, 1)
+    assert (second.pop("model"), second.pop("weights_sha256")) == ("colour", "0" * 64)
     # Twice the same similarity is the same order.
     assert second == plain["full_captions"]
 
 
 def test_evaluate_labels_what_depends_on_row_order(evaluate_colours: list[str]) -> None:
-    found = figures_of([*evaluate_colours, *SHIPPED, "--captions", "2", "--second-stage"])
+    found = figures_of([*evaluate_colours, *SHIPPED, "--captions", "2", "--second-stage", "own"])
     reranked = found["full_captions_reranked"]
     assert found["full_captions"]["queries"] == reranked["queries"] == 4
     assert reranked["method"] == "nafs_shipped"
@@ -247,11 +249,12 @@ def test_evaluate_labels_what_depends_on_row_order(evaluate_colours: list[str]) 
         (["evaluate", "default", "--rerank", "nafs_shipped"], "its authors' are 1 and 5"),
         (["evaluate", "default", "--alpha", "0.1"], "belong to a re-ranking: add --rerank rvn"),
         (
-            ["evaluate", "default", "rendered-people", "DATA", "--people", "2", "--second-stage"],
+            [*EVALUATE, "--second-stage", "own"],
             "has one stage only",
         ),
+        ([*EVALUATE, "--second-stage", "nowhere"], "no model 'nowhere'"),
         (
-            ["evaluate", "default", "rendered-people", "DATA", "--people", "2", *SHIPPED],
+            [*EVALUATE, *SHIPPED],
             "depends on row order",
         ),
         (["evaluate", "default", "--report", "page"], "--report shows what captions of a data set"),

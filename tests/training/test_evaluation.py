@@ -11,7 +11,7 @@ from models.parts import Parts
 from tests.fakes import ColourEncoder
 from training.captioning import write_full_captions
 from training.datasets.rendered_people.shards import RenderedCrops
-from training.evaluation import Reranking, encode_crops, evaluate
+from training.evaluation import Reranking, SecondStage, encode_crops, evaluate
 
 SEED = 4
 
@@ -120,11 +120,11 @@ class TwoStages(Blind):
 
 def test_second_stage_is_measured_beside_the_first(crops: RenderedCrops) -> None:
     encoder = TwoStages(crops)
-    figures = evaluate(encoder, crops, SEED, candidates=1000)
+    figures = evaluate(encoder, crops, SEED, second_stage=SecondStage(encoder, 1000))
     assert figures.full_captions == evaluate(Blind(crops), crops, SEED).full_captions
     second = figures.full_captions_second_stage
     assert second is not None
-    assert (second.candidates, second.queries) == (24, 12)
+    assert (second.model, second.candidates, second.queries) == ("colour", 24, 12)
     assert (second.recall_at_1, second.mean_average_precision) == (1, 1)
     assert encoder.scorer.crops_scored == [24] * 12
 
@@ -133,7 +133,9 @@ def test_second_stage_orders_the_candidates_and_leaves_all_others_behind_them(
     crops: RenderedCrops,
 ) -> None:
     encoder = TwoStages(crops)
-    second = evaluate(encoder, crops, SEED, candidates=4).full_captions_second_stage
+    second = evaluate(
+        encoder, crops, SEED, second_stage=SecondStage(encoder, 4)
+    ).full_captions_second_stage
     assert second is not None
     assert encoder.scorer.crops_scored == [4] * 12
     # The first four crops are of persons 0 and 1, who come first now; all others stay, although
@@ -145,7 +147,7 @@ def test_second_stage_orders_the_candidates_and_leaves_all_others_behind_them(
 
 def test_second_stage_of_a_model_without_one_is_refused(crops: RenderedCrops) -> None:
     with pytest.raises(ConfigurationInvalid, match="'colour' has one stage only"):
-        evaluate(Blind(crops), crops, SEED, candidates=10)
+        evaluate(Blind(crops), crops, SEED, second_stage=SecondStage(Blind(crops), 10))
 
 
 class Misled(Oracle):
@@ -221,8 +223,10 @@ def test_re_ranking_follows_a_second_stage_that_has_scored_every_crop(
 ) -> None:
     encoder, reranking = TwoStages(crops), Reranking("rvn", 0.1, 2)
     with pytest.raises(ConfigurationInvalid, match="score 24 candidates instead of 23"):
-        evaluate(encoder, crops, SEED, reranking=reranking, candidates=23)
-    figures = evaluate(encoder, crops, SEED, reranking=reranking, candidates=24)
+        evaluate(encoder, crops, SEED, reranking=reranking, second_stage=SecondStage(encoder, 23))
+    figures = evaluate(
+        encoder, crops, SEED, reranking=reranking, second_stage=SecondStage(encoder, 24)
+    )
     reranked = figures.full_captions_reranked
     assert reranked is not None
     # All rows are equal, so re-ranking alone would leave persons where they are, at chance.

@@ -16,6 +16,7 @@ from tests.fakes import ColourEncoder
 from training import ranking
 from training.ranking import (
     Reranking,
+    SecondStage,
     best_candidates,
     best_candidates_without_sources,
     encode_in_batches,
@@ -100,6 +101,12 @@ def test_candidates_are_the_best_and_of_equals_the_first() -> None:
     assert best_candidates(similarity, 9).all()
 
 
+class Adding(ColourEncoder):
+    @property
+    def part_scorer(self) -> "Adder":  # type: ignore[override]  # the fake has one stage
+        return Adder()
+
+
 class Adder:
     """A crop's score is the length of the text times its first part."""
 
@@ -117,8 +124,13 @@ class Adder:
 def test_only_wanted_crops_are_scored() -> None:
     parts = np.array([2, 3, 5], np.float32).reshape(3, 1, 1)
     wanted = np.array([[1, 0, 1], [0, 0, 0]], bool)
-    scores = score_candidates(Adder(), parts, ["four", "five"], wanted)
+    scores = score_candidates(SecondStage(Adding()), parts, ["four", "five"], wanted)
     assert scores.tolist() == [[8, 0, 20], [0, 0, 0]]
+    half = SecondStage(Adding(), weight=0.5)
+    assert score_candidates(half, parts, ["four", "five"], wanted).tolist() == [
+        [4, 0, 10],
+        [0, 0, 0],
+    ]
 
 
 def test_crops_are_opened_a_batch_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:

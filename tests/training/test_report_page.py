@@ -145,13 +145,21 @@ def test_every_way_to_rank_has_its_lines(written: Path) -> None:
 def test_a_second_stage_tells_its_candidates(
     evaluation: RetrievalEvaluation, tmp_path: Path
 ) -> None:
-    second = SecondStageRanking(**evaluation.report.first_stage.model_dump(), candidates=1234)
+    second = SecondStageRanking(
+        **evaluation.report.first_stage.model_dump(),
+        model="reader",
+        weights_sha256="5" * 64,
+        candidates=1234,
+        weight=0.5,
+    )
     report = evaluation.report.model_copy(update={"second_stage": second, "reranked": None})
     path = write_report(
         replace(evaluation, report=report), tmp_path, curves=None, examples=0, seed=0
     )
     page = parse(path)
-    assert "parts score the best 1,234 crops of each caption" in page.text("small")
+    assert "parts of reader, weight 0.5, score the best 1,234 crops of each caption" in page.text(
+        "small"
+    )
     assert "Re-ranked" not in page.text("th")
 
 

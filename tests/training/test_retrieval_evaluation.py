@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from models.card import ModelCard
 from models.contracts import Float32Array
 from models.errors import ConfigurationInvalid, CropUnreadable
 from models.parts import Parts
 from tests.fakes import ColourEncoder
 from training.captioned_gallery import CaptionedGallery
 from training.metrics import RetrievalMetrics
-from training.ranking import Reranking
+from training.ranking import Reranking, SecondStage
 from training.retrieval_evaluation import EvaluatedSplit, RetrievalOptions, evaluate_retrieval
 from training.retrieval_report import RetrievalReport
 
@@ -134,7 +135,10 @@ SEVEN = ((1 / 4 + 2 / 5) / 2, 2 / 5)
 def test_the_second_stage_orders_its_candidates_only(gallery: CaptionedGallery) -> None:
     encoder = Confused()
     report = evaluate_retrieval(
-        encoder, gallery, SPLIT, RetrievalOptions(candidates=3, replicates=10)
+        encoder,
+        gallery,
+        SPLIT,
+        RetrievalOptions(second_stage=SecondStage(encoder, 3), replicates=10),
     ).report
     first, second = report.first_stage, report.second_stage
     assert second is not None
@@ -144,7 +148,7 @@ def test_the_second_stage_orders_its_candidates_only(gallery: CaptionedGallery) 
     # purple are no candidates and stay where they were.
     better = [(2 * seven + 4) / 6 for seven in SEVEN]
     assert means(second.text_to_image.metrics) == pytest.approx((4 / 6, *better))
-    assert second.candidates == 3
+    assert (second.model, second.candidates, second.weight) == ("colour", 3, 1)
     assert second.image_to_text is None
     # One more where the source is a candidate, to stand in for it in the second line.
     assert encoder.scored == [
@@ -160,8 +164,12 @@ def test_the_second_stage_orders_its_candidates_only(gallery: CaptionedGallery) 
 def test_the_second_stage_without_sources_leaves_others_behind_its_candidates(
     gallery: CaptionedGallery,
 ) -> None:
+    confused = Confused()
     report = evaluate_retrieval(
-        Confused(), gallery, SPLIT, RetrievalOptions(candidates=3, replicates=10)
+        confused,
+        gallery,
+        SPLIT,
+        RetrievalOptions(second_stage=SecondStage(confused, 3), replicates=10),
     ).report
     assert report.second_stage is not None
     others = report.second_stage.text_to_image_without_source
@@ -172,11 +180,35 @@ def test_the_second_stage_without_sources_leaves_others_behind_its_candidates(
     assert others.metrics.mean_average_precision == pytest.approx(sum(precisions) / 5)
 
 
+class Reader(Confused):
+    """Another model, whose parts cannot be taken for those of the first stage's."""
+
+    @property
+    def card(self) -> ModelCard:
+        return super().card.model_copy(update={"name": "reader", "weights_sha256": "5" * 64})
+
+
+def test_the_parts_of_another_model_count_as_much_as_is_said(gallery: CaptionedGallery) -> None:
+    first, reader = Confused(), Reader()
+    for weight, best in ((1.0, [0, 1, 2, 3, 4, 2]), (0.0, [2] * 6)):
+        options = RetrievalOptions(second_stage=SecondStage(reader, 99, weight), replicates=10)
+        evaluation = evaluate_retrieval(first, gallery, SPLIT, options)
+        second = evaluation.report.second_stage
+        assert second is not None
+        assert evaluation.report.model == "colour"
+        assert (second.model, second.weights_sha256, second.weight) == ("reader", "5" * 64, weight)
+        assert evaluation.best.ids[:, 0].tolist() == best
+
+
 def test_a_second_stage_that_scores_all_can_be_compared_both_ways(
     gallery: CaptionedGallery,
 ) -> None:
+    confused = Confused()
     evaluation = evaluate_retrieval(
-        Confused(), gallery, SPLIT, RetrievalOptions(candidates=99, replicates=10)
+        confused,
+        gallery,
+        SPLIT,
+        RetrievalOptions(second_stage=SecondStage(confused, 99), replicates=10),
     )
     second = evaluation.report.second_stage
     assert second is not None
@@ -280,7 +312,10 @@ def test_a_crop_that_cannot_be_read_ends_the_evaluation_by_name(gallery: Caption
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (RetrievalOptions(candidates=3), "'colour' has one stage only"),
+        (
+            RetrievalOptions(second_stage=SecondStage(ColourEncoder(), 3)),
+            "'colour' has one stage only",
+        ),
         (RetrievalOptions(reranking=Reranking("rvn", 0.1, 5)), "5 neighbours of 5 crops"),
         (RetrievalOptions(reranking=Reranking("rvn", 0.1, 0)), "0 neighbours of 5 crops"),
     ],
@@ -296,16 +331,19 @@ def test_options_that_cannot_work_are_refused_before_anything_is_encoded(
 
 def test_no_candidates_at_all_are_refused(gallery: CaptionedGallery) -> None:
     with pytest.raises(ConfigurationInvalid, match="0 candidates"):
-        evaluate_retrieval(Confused(), gallery, SPLIT, RetrievalOptions(candidates=0))
+        evaluate_retrieval(
+            Confused(), gallery, SPLIT, RetrievalOptions(second_stage=SecondStage(Confused(), 0))
+        )
 
 
 def test_progress_is_told_of_each_stage(gallery: CaptionedGallery) -> None:
     told: list[tuple[int, int]] = []
+    confused = Confused()
     evaluate_retrieval(
-        Confused(),
+        confused,
         gallery,
         SPLIT,
-        RetrievalOptions(candidates=2, replicates=10),
+        RetrievalOptions(second_stage=SecondStage(confused, 2), replicates=10),
         lambda done, of: told.append((done, of)),
     )
     assert told == [(5, 5), (5, 5)]

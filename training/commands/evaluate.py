@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from models.command_lines import one_line_errors
+from models.contracts import PersonEncoder
 from models.errors import ConfigurationInvalid
 from models.loading import load_encoder
 from training.commands.progress_bars import console, progress_bar
@@ -17,7 +18,7 @@ from training.datasets.rendered_people.shards import RenderedCrops
 from training.datasets.sources import gallery_of
 from training.evaluation import evaluate
 from training.preparation import prepare_people
-from training.ranking import Reranking, RerankingMethod
+from training.ranking import Reranking, RerankingMethod, SecondStage
 from training.report_page import write_report
 from training.retrieval_evaluation import (
     EvaluatedSplit,
@@ -32,6 +33,7 @@ from training.tracking import CURVES_FILE
 
 RENDERED = "rendered-people"
 HELD_OUT_SEED = 9001  # no shipped training's
+OWN = "own"
 EXAMPLES = 6  # of each kind on a report's page
 
 
@@ -74,36 +76,46 @@ def evaluate_model(  # noqa: PLR0913  one option each
         float | None, typer.Option(min=0.0, help="What full overlap of neighbours adds.")
     ] = None,
     neighbours: Annotated[int | None, typer.Option(min=1, help="Neighbours compared.")] = None,
+    second_stage: Annotated[
+        str | None,
+        typer.Option(
+            help=f"Also score the best crops by their parts: {OWN}, the model's, or those of "
+            "another, named as the model is."
+        ),
+    ] = None,
     candidates: Annotated[
         int, typer.Option(min=1, help="Crops a query that the second stage scores.")
     ] = 100,
-    *,
-    second_stage: Annotated[
-        bool, typer.Option("--second-stage", help="Also measure with the model's part scorer.")
-    ] = False,
+    weight: Annotated[
+        float, typer.Option(min=0.0, help="What multiplies the second stage's score.")
+    ] = 1.0,
 ) -> None:
     """Measure a model on people it has not seen; one JSON object on standard output."""
     with one_line_errors():
         reranking = _reranking(rerank, alpha, neighbours)
-        shortlist = candidates if second_stage else None
         if dataset == RENDERED:
             _require_no_page(report)
             drawn = HELD_OUT_SEED if seed is None else seed
             crops = _held_out_crops(root, (people, sightings, drawn))
+            encoder = load_encoder(model)
             figures = evaluate(
-                load_encoder(model),
+                encoder,
                 crops,
                 drawn,
                 captions=captions,
                 reranking=reranking,
-                candidates=shortlist,
+                second_stage=_second_stage(encoder, second_stage, candidates, weight),
             )
             sys.stdout.write(as_json(figures) + "\n")
             return
+        encoder = load_encoder(model)
         options = RetrievalOptions(
-            protocol=protocol, reranking=reranking, candidates=shortlist, seed=seed or 0
+            protocol=protocol,
+            reranking=reranking,
+            second_stage=_second_stage(encoder, second_stage, candidates, weight),
+            seed=seed or 0,
         )
-        evaluation = _evaluate_captioned(model, (dataset, root), split, options)
+        evaluation = _evaluate_captioned((model, encoder), (dataset, root), split, options)
         sys.stdout.write(as_json(evaluation.report) + "\n")
         if report is not None:
             page = write_report(
@@ -121,19 +133,31 @@ def _require_no_page(report: Path | None) -> None:
 
 
 def _evaluate_captioned(
-    model: str, data_set: tuple[str, Path], split: Split, options: RetrievalOptions
+    named: tuple[str, PersonEncoder],
+    data_set: tuple[str, Path],
+    split: Split,
+    options: RetrievalOptions,
 ) -> RetrievalEvaluation:
+    model, encoder = named
     name, root = data_set
     data = reader_of(name).read(root)
     known = selected_on(Path(model), fingerprint_of(data), split)
     with progress_bar("encoding crops") as on_progress:
         return evaluate_retrieval(
-            load_encoder(model),
+            encoder,
             gallery_of(data, split),
             EvaluatedSplit(data.name, split, known),
             options,
             on_progress,
         )
+
+
+def _second_stage(
+    encoder: PersonEncoder, named: str | None, candidates: int, weight: float
+) -> SecondStage | None:
+    if named is None:
+        return None
+    return SecondStage(encoder if named == OWN else load_encoder(named), candidates, weight)
 
 
 def _curves_of(model: str) -> Path | None:
