@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError, model_validator
 from models.errors import ConfigurationInvalid
 from models.schema import Schema
 from training.captioned_batches import BatchesConfig
+from training.compact.config import CompactDualConfig, HeldOutConfig, RenderedPeopleConfig
 from training.datasets.sources import CaptionedDataConfig
 from training.epoch_schedules import EpochSchedule
 from training.methods.agm_irra import AgmIrraConfig
@@ -18,7 +19,6 @@ from training.methods.mia import MiaConfig
 from training.methods.nafs import NafsConfig
 from training.methods.sg_iha import SgIhaConfig
 from training.optimisers import OptimiserConfig
-from training.rendered_config import CompactDualConfig, HeldOutConfig, RenderedPeopleConfig
 
 CaptionedMethodConfig = Annotated[
     IrraConfig | AgmIrraConfig | SgIhaConfig | NafsConfig | MiaConfig, Field(discriminator="name")

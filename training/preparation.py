@@ -8,9 +8,11 @@ from models.encoders.compact_dual import VOCABULARY_FILE
 from models.tokenizers.bert_wordpiece import WordPieces
 from training.captioned_batches import CaptionedBatches, Share
 from training.captioning import write_full_captions, write_short_queries
+from training.compact.corpus import Corpus, group_by_person, piece_captions
+from training.compact.rendered_batches import RenderedBatches
+from training.compact.schedule import sample_factor
 from training.config import CaptionedRunConfig, LoopConfig, RenderedRunConfig, TrainConfig
 from training.contracts import CaptionedMethod
-from training.corpus import Corpus, group_by_person, piece_captions
 from training.data_fingerprints import fingerprint_of, fingerprint_of_rendered, keep_fingerprint
 from training.datasets.captioned_crops import CaptionedCrops, caption_rows
 from training.datasets.rendered_people.shards import (
@@ -28,8 +30,6 @@ from training.methods.irra import IrraConfig
 from training.methods.mia import MiaConfig
 from training.methods.nafs import NafsConfig
 from training.methods.sg_iha import SgIhaConfig
-from training.rendered_batches import RenderedBatches
-from training.schedule import sample_factor
 from training.selection import validated_split
 from training.validation import measure_gallery
 from training.vocabulary import write_vocabulary

@@ -18,12 +18,12 @@ from training.contracts import TrainingMethod
 from training.data_fingerprints import fingerprint_of, keep_fingerprint
 from training.datasets.captioned_crops import CaptionedCrops, Split
 from training.datasets.sources import gallery_of, read_data
-from training.evaluation import Figures, evaluate
+from training.evaluation.captioned import EvaluatedSplit, evaluate_retrieval
+from training.evaluation.rendered import Figures, evaluate
+from training.evaluation.report import RetrievalReport
 from training.export import EVALUATION_FILE, export_run
 from training.loop import StepListener, make_accelerator, start_state, train
 from training.preparation import build_method, prepare, prepare_people
-from training.retrieval_evaluation import EvaluatedSplit, evaluate_retrieval
-from training.retrieval_report import RetrievalReport
 from training.runs import LOG_FILE, open_run, read_run_config
 from training.selection import selected_on
 from training.word_counts import put_in_place

@@ -1,10 +1,10 @@
 """How a run is measured while it goes on: by the first stage alone, which is fast."""
 
 from models.contracts import PersonEncoder
-from training.captioned_gallery import CaptionedGallery
 from training.crop_images import open_image
+from training.evaluation.captioned_gallery import CaptionedGallery
+from training.evaluation.ranking import encode_in_batches
 from training.metrics import retrieval_metrics
-from training.ranking import encode_in_batches
 
 _COUNTS = ("queries", "queries_without_match")
 

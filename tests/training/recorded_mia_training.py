@@ -10,7 +10,7 @@ from models.card import ImagePreprocessing
 from tests.models.det_weights import smooth_image
 from tests.models.mia.recorded_mia import networks, recording, words, write_run
 from training.contracts import Sample
-from training.mia_batches import MiaBatch
+from training.mia.batches import MiaBatch
 
 CASES: dict[str, Any] = recording()["cases"]
 IMAGE = ImagePreprocessing(

@@ -10,7 +10,7 @@ from models.single_thread import single_thread
 from tests.models.det_weights import smooth_image
 from training.contracts import Sample
 from training.methods.nafs import PUBLISHED, NafsConfig, NafsMethod, build
-from training.nafs_batches import NafsBatch
+from training.nafs.batches import NafsBatch
 from training.optimisers import OptimiserConfig, make_optimiser
 
 IMAGE_TOWER = {

@@ -18,7 +18,7 @@ from training.contracts import TrainingMethod
 from training.data_fingerprints import fingerprint_of, fingerprint_of_rendered, keep_fingerprint
 from training.datasets.rendered_people.shards import RenderedCrops
 from training.datasets.sources import read_data
-from training.evaluation import encode_crops
+from training.evaluation.rendered import encode_crops
 from training.export import EVALUATION_FILE, export_run, exported_weights
 from training.methods import compact_dual
 from training.optimisers import make_optimiser

@@ -18,7 +18,7 @@ from training import loop
 from training.batch_source import BatchSource, Drawn
 from training.captioned_batches import Share
 from training.checkpoints import LAST_FILE, read_weights
-from training.clip_batches import IrraBatch
+from training.clip.batches import IrraBatch
 from training.gathering import gather_rows, processes
 from training.loop import Recipe, make_accelerator, start_state, train
 from training.preparation import prepare

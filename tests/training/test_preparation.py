@@ -11,12 +11,12 @@ from models.encoders.compact_dual import VOCABULARY_FILE
 from models.errors import ConfigurationInvalid
 from tests.training.captioned_people import METHODS, run_config, write_captioned_people
 from training.captioned_batches import Share
-from training.captioned_gallery import CaptionedGallery
 from training.config import RenderedRunConfig
 from training.data_fingerprints import DATA_FILE, fingerprint_of, read_fingerprint
 from training.datasets.captioned_crops import CaptionedCrops
 from training.datasets.rendered_people.shards import RenderedCrops
 from training.datasets.sources import read_data
+from training.evaluation.captioned_gallery import CaptionedGallery
 from training.preparation import (
     build_method,
     prepare,

@@ -16,13 +16,13 @@ from tests.training.captioned_people import run_config, write_captioned_people
 from training import loop
 from training.captioned_batches import CaptionedBatches, Share
 from training.checkpoints import LAST_FILE, restore_state
+from training.compact.rendered_batches import RenderedBatches
+from training.compact.schedule import sample_factor
 from training.config import RenderedRunConfig
 from training.datasets.rendered_people.shards import RenderedCrops
 from training.loop import Recipe, make_accelerator, start_state, train
 from training.methods import compact_dual
 from training.preparation import prepare, prepare_corpus
-from training.rendered_batches import RenderedBatches
-from training.schedule import sample_factor
 from training.tracking import METRICS_FILE
 
 MakeRecipe = Callable[[Path], Recipe[Any]]

@@ -6,7 +6,7 @@ from PIL import Image
 
 from models.errors import CropUnreadable
 from tests.fakes import ColourEncoder
-from training.captioned_gallery import CaptionedGallery
+from training.evaluation.captioned_gallery import CaptionedGallery
 from training.validation import measure_gallery
 
 

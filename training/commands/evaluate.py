@@ -16,17 +16,17 @@ from training.datasets.captioned_crops import Split
 from training.datasets.catalogue import CATALOGUE, reader_of
 from training.datasets.rendered_people.shards import RenderedCrops
 from training.datasets.sources import gallery_of
-from training.evaluation import evaluate
-from training.preparation import prepare_people
-from training.ranking import Reranking, RerankingMethod, SecondStage
-from training.report_page import write_report
-from training.retrieval_evaluation import (
+from training.evaluation.captioned import (
     EvaluatedSplit,
     RetrievalEvaluation,
     RetrievalOptions,
     evaluate_retrieval,
 )
-from training.row_order_reranking import NOTE, PUBLISHED_ALPHA, PUBLISHED_NEIGHBOURS
+from training.evaluation.ranking import Reranking, RerankingMethod, SecondStage
+from training.evaluation.rendered import evaluate
+from training.evaluation.report_page import write_report
+from training.evaluation.row_order_reranking import NOTE, PUBLISHED_ALPHA, PUBLISHED_NEIGHBOURS
+from training.preparation import prepare_people
 from training.running import as_json
 from training.selection import selected_on
 from training.tracking import CURVES_FILE

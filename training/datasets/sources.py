@@ -8,7 +8,6 @@ import numpy as np
 from pydantic import Field
 
 from models.schema import Schema
-from training.captioned_gallery import CaptionedGallery
 from training.contracts import Sample
 from training.datasets import (
     captioned_folder,
@@ -27,6 +26,7 @@ from training.datasets.captioned_crops import (
 )
 from training.datasets.rendered_captions import PeoplePerSplit
 from training.datasets.rendered_people.export import Progress
+from training.evaluation.captioned_gallery import CaptionedGallery
 
 
 class PublishedDataConfig(Schema):

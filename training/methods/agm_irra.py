@@ -12,17 +12,17 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from models.tokenizers.clip_bpe import ClipBpe
-from training.caption_masking import GuidedMasking, guided_probabilities, mask_by_probability
-from training.clip_batches import (
+from training.clip.batches import (
     GuidedBatch,
     GuidedBatchMaker,
     IrraBatch,
     IrraBatchMaker,
     crop_transform,
 )
-from training.clip_family import ClipFamilyConfig, ClipFamilyNetwork, Precision
-from training.clip_method import ClipFamilyMethod, family_card, first_network
-from training.clip_start import ClipStart, read_start
+from training.clip.caption_masking import GuidedMasking, guided_probabilities, mask_by_probability
+from training.clip.family import ClipFamilyConfig, ClipFamilyNetwork, Precision
+from training.clip.method import ClipFamilyMethod, family_card, first_network
+from training.clip.start import ClipStart, read_start
 from training.optimisers import OptimiserConfig
 from training.terms import LossTerms
 
@@ -105,7 +105,7 @@ def build(
 
     Args:
         config: Its choices.
-        optimiser: Learning rate and weight decay of the towers; see ``clip_rates``.
+        optimiser: Learning rate and weight decay of the towers; see ``clip.rates``.
         classes: How many people the training split shows.
         seed: Of the weights that no start has.
     """

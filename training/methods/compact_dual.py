@@ -22,13 +22,13 @@ from models.encoders.compact_dual import (
 )
 from models.stored_model import StoredModel
 from models.tokenizers.bert_wordpiece import WordPieces
-from training.batches import Batch, preprocessing
+from training.compact.batches import Batch, preprocessing
+from training.compact.config import CompactDualConfig, ModelConfig, Phase
 from training.contracts import ParameterGroup
 from training.datasets.rendered_people.attributes import SLOTS
 from training.losses.attribute_answer import attribute_answer
 from training.losses.similarity_distribution import similarity_distribution
 from training.optimisers import OptimiserConfig
-from training.rendered_config import CompactDualConfig, ModelConfig, Phase
 from training.terms import LossTerms
 
 ANSWERS = tuple(len(values) for values in SLOTS.values())

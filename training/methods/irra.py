@@ -13,11 +13,11 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from models.tokenizers.clip_bpe import ClipBpe
-from training.clip_batches import IrraBatch, IrraBatchMaker, crop_transform
-from training.clip_family import ClipFamilyConfig, ClipFamilyNetwork, Precision
-from training.clip_method import ClipFamilyMethod, family_card, first_network
-from training.clip_rates import IRRA_OPTIMISER
-from training.clip_start import read_start
+from training.clip.batches import IrraBatch, IrraBatchMaker, crop_transform
+from training.clip.family import ClipFamilyConfig, ClipFamilyNetwork, Precision
+from training.clip.method import ClipFamilyMethod, family_card, first_network
+from training.clip.rates import IRRA_OPTIMISER
+from training.clip.start import read_start
 from training.optimisers import OptimiserConfig
 from training.terms import LossTerms
 
@@ -59,7 +59,7 @@ def build(config: IrraConfig, optimiser: OptimiserConfig, *, classes: int, seed:
 
     Args:
         config: Its choices.
-        optimiser: Learning rate and weight decay of the towers; see ``clip_rates``.
+        optimiser: Learning rate and weight decay of the towers; see ``clip.rates``.
         classes: How many people the training split shows.
         seed: Of the weights that no start has.
     """

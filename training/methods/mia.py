@@ -26,9 +26,9 @@ from models.tokenizers.noun_phrases import default_noun_phrases
 from models.tokenizers.word_vocabulary import read_word_vocabulary
 from training.contracts import ParameterGroup
 from training.crop_transforms import MIRRORED, CropTransform
-from training.mia_batches import MiaBatchMaker
-from training.mia_stages import GRANULARITIES, MiaObjective, MiaTrainingNetwork
-from training.mia_start import (
+from training.mia.batches import MiaBatchMaker
+from training.mia.stages import GRANULARITIES, MiaObjective, MiaTrainingNetwork
+from training.mia.start import (
     CLASSIFIER,
     Start,
     fill_at_random,

@@ -26,9 +26,9 @@ from models.stored_model import StoredModel
 from models.tokenizers.nafs_phrases import CAPTION_TOKENS, NafsPhrases, read_vocabulary
 from training.contracts import ParameterGroup
 from training.crop_transforms import MIRRORED, CropTransform
-from training.nafs_batches import NafsBatchMaker
-from training.nafs_network import CLASSES, NafsObjective, NafsTrainingNetwork, draw_weights
-from training.nafs_start import (
+from training.nafs.batches import NafsBatchMaker
+from training.nafs.network import CLASSES, NafsObjective, NafsTrainingNetwork, draw_weights
+from training.nafs.start import (
     BertStart,
     NafsStart,
     fill_from_resnet,
@@ -36,7 +36,7 @@ from training.nafs_start import (
     read_bert,
     read_start,
 )
-from training.nafs_towers import ImageTower, TextTower
+from training.nafs.towers import ImageTower, TextTower
 from training.optimisers import OptimiserConfig
 from training.vocabulary import write_vocabulary
 from training.word_counts import put_in_place

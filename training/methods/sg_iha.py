@@ -20,14 +20,14 @@ from torch import nn
 from models.errors import ConfigurationInvalid
 from models.layers.clip_towers import ClipGlobalSizes
 from models.tokenizers.clip_bpe import ClipBpe
-from training.attribute_questions import (
+from training.clip.attribute_questions import (
     ANSWER_START,
     AttributeQuestion,
     QuestionTokens,
     ask_about,
     tokenize_questions,
 )
-from training.clip_batches import (
+from training.clip.batches import (
     IrraBatch,
     caption_chance,
     caption_ids,
@@ -36,9 +36,10 @@ from training.clip_batches import (
     mask_caption,
     varied_crops,
 )
-from training.clip_family import ClipFamilyConfig, ClipFamilyNetwork
-from training.clip_method import ClipFamilyMethod, family_card, first_network
-from training.clip_start import ClipStart, read_start
+from training.clip.family import ClipFamilyConfig, ClipFamilyNetwork
+from training.clip.method import ClipFamilyMethod, family_card, first_network
+from training.clip.start import ClipStart, read_start
+from training.clip.trained_towers import without_gradient
 from training.contracts import Sample
 from training.crop_transforms import CropTransform
 from training.gathering import gather_rows
@@ -47,7 +48,6 @@ from training.heads.masked_language import HEAD_WIDTH
 from training.losses.attribute_question import attribute_question
 from training.optimisers import OptimiserConfig
 from training.terms import LossTerms
-from training.trained_towers import without_gradient
 
 SgIhaLoss = Literal["sdm", "itc", "cmpm", "id", "mlm", "mcq"]
 
@@ -219,7 +219,7 @@ def build(
 
     Args:
         config: Its choices.
-        optimiser: Learning rate and weight decay of the towers; see ``clip_rates``.
+        optimiser: Learning rate and weight decay of the towers; see ``clip.rates``.
         classes: How many people the training split shows.
         seed: Of the weights that no start has.
     """

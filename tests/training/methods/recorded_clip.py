@@ -13,8 +13,8 @@ from torch import nn
 from models.tokenizers.clip_bpe import VOCABULARY_SIZE
 from tests.models.filled_weights import IRRA, SGIHA
 from tests.training.recorded_training import sgiha
-from training.attribute_questions import QuestionTokens
-from training.clip_batches import IrraBatch
+from training.clip.attribute_questions import QuestionTokens
+from training.clip.batches import IrraBatch
 from training.contracts import CaptionedMethod, ParameterGroup, Sample
 from training.methods.sg_iha import SgIhaBatch
 

@@ -22,10 +22,10 @@ from tests.training.methods.recorded_clip import (
     worst_norm,
 )
 from tests.training.recorded_training import agm, irra
-from training.caption_masking import GuidedMasking, guided_probabilities
-from training.clip_batches import GuidedBatch, IrraBatch
-from training.clip_family import Terms
-from training.clip_rates import IRRA_OPTIMISER
+from training.clip.batches import GuidedBatch, IrraBatch
+from training.clip.caption_masking import GuidedMasking, guided_probabilities
+from training.clip.family import Terms
+from training.clip.rates import IRRA_OPTIMISER
 from training.methods.agm_irra import AgmIrraConfig, AgmIrraMethod, build
 
 IRRA_S = {"sdm": 1.0, "id": 1.0, "mlm": 1.0}

@@ -16,10 +16,10 @@ from tests.models.filled_weights import (
     irra_weight,
 )
 from tests.training.methods.recorded_clip import methods
-from training.attribute_questions import QuestionTokens
-from training.clip_batches import IrraBatch
-from training.clip_family import ClipFamilyNetwork
-from training.clip_start import ClipStart
+from training.clip.attribute_questions import QuestionTokens
+from training.clip.batches import IrraBatch
+from training.clip.family import ClipFamilyNetwork
+from training.clip.start import ClipStart
 from training.methods.irra import IrraConfig, IrraNetwork
 from training.methods.sg_iha import SgIhaBatch, SgIhaConfig, SgIhaNetwork
 

@@ -13,7 +13,7 @@ from torch.multiprocessing.spawn import spawn
 from torch.nn.parallel import DistributedDataParallel
 
 from tests.training.methods.recorded_clip import RECORDED_SGIHA, recorded_sgiha_batch
-from training.clip_rates import IRRA_OPTIMISER
+from training.clip.rates import IRRA_OPTIMISER
 from training.methods.sg_iha import SgIhaBatch, SgIhaConfig, SgIhaNetwork, build
 
 WORLD = 2

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from models.encoders.compact_dual import VOCABULARY_FILE
-from training.batches import Batch, draw_batch
+from training.compact.batches import Batch, draw_batch
 from training.config import RenderedRunConfig
 from training.datasets.rendered_people.shards import RenderedCrops
 from training.losses.attribute_answer import attribute_answer

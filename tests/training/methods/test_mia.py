@@ -35,7 +35,7 @@ from training.methods.mia import (
     MiaMethod,
     build,
 )
-from training.mia_batches import MiaBatch
+from training.mia.batches import MiaBatch
 from training.optimisers import OptimiserConfig, make_optimiser
 
 STEP = CASES["train_step_regional"]

@@ -38,8 +38,8 @@ from tests.training.small_nafs import (
 from training.contracts import ParameterGroup, Sample
 from training.crop_transforms import UNVARIED, CropTransform
 from training.methods.nafs import PUBLISHED, NafsConfig, NafsMethod, build
-from training.nafs_batches import NafsBatch
-from training.nafs_towers import COMPACT_CAPTION_TOKENS, COMPACT_IMAGE, COMPACT_TEXT
+from training.nafs.batches import NafsBatch
+from training.nafs.towers import COMPACT_CAPTION_TOKENS, COMPACT_IMAGE, COMPACT_TEXT
 from training.optimisers import make_optimiser
 from training.terms import LossTerms
 

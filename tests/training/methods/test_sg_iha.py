@@ -26,9 +26,9 @@ from tests.training.methods.recorded_clip import (
     worst_norm,
 )
 from tests.training.recorded_training import python_random, sgiha
-from training.attribute_questions import ask_about, tokenize_questions
-from training.caption_masking import mask_at_random
-from training.clip_rates import IRRA_OPTIMISER
+from training.clip.attribute_questions import ask_about, tokenize_questions
+from training.clip.caption_masking import mask_at_random
+from training.clip.rates import IRRA_OPTIMISER
 from training.crop_transforms import sample_seed
 from training.losses.attribute_question import attribute_question
 from training.methods.sg_iha import SgIhaConfig, SgIhaMethod, build

@@ -1,0 +1,1 @@
+"""What IRRA, AGM-IRRA and SG-IHA train with in common."""

@@ -1,0 +1,1 @@
+"""What the compact dual encoder trains with, on rendered people."""

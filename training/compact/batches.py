@@ -1,0 +1,105 @@
+"""Draw what one training step sees."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from models.card import ImagePreprocessing
+from models.tokenizers.bert_wordpiece import Tokens
+from training.compact.augmentation import augment
+from training.compact.config import AugmentationConfig, ObjectiveConfig, Phase
+from training.compact.corpus import Corpus, PiecedCaptions
+from training.datasets.rendered_people.attributes import agreement
+from training.vocabulary import SPECIAL, UNKNOWN
+
+PIXEL_MEAN = (0.45, 0.45, 0.45)
+PIXEL_STD = (0.25, 0.25, 0.25)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """n crops, one full caption and k short queries for each, and what is true of what."""
+
+    pixels: torch.Tensor
+    """Normalised, float32 ``(n, 3, h, w)``."""
+    values: torch.Tensor
+    """What the crops show, as value numbers: int64 ``(n, s)``."""
+    full: Tokens
+    """``(n, t)``, in the crops' order."""
+    short: Tokens
+    """``(k * n, t)``, k times in the crops' order."""
+    full_truth: torch.Tensor
+    """Of every full caption and crop ``(n, n)``: 1 true, 0 false, -1 undecided."""
+    short_truth: torch.Tensor
+    """Of every short query and crop ``(k * n, n)``."""
+
+
+def preprocessing(height: int, width: int) -> ImagePreprocessing:
+    """Return the recipe of models trained on batches drawn here."""
+    return ImagePreprocessing(height=height, width=width, mean=PIXEL_MEAN, std=PIXEL_STD)
+
+
+def draw_batch(
+    corpus: Corpus,
+    phase: Phase,
+    augmentation: AugmentationConfig,
+    objective: ObjectiveConfig,
+    rng: np.random.Generator,
+) -> Batch:
+    """Draw people, two sightings of each, and captions; vary and prepare them."""
+    people = rng.choice(len(corpus.people), phase.people_per_batch, replace=False)
+    columns = rng.permuted(np.tile(np.arange(corpus.people.shape[1]), (len(people), 1)), axis=1)
+    chosen = np.take_along_axis(corpus.people[people], columns[:, :2], axis=1)
+    crops = chosen.T.reshape(-1)  # (2 * people,)
+    size = (phase.height, phase.width)
+    pixels, values = augment(
+        corpus.crops.images[crops], corpus.crops.values[crops], size, augmentation, rng
+    )
+    full, full_claims = _draw_captions(corpus.full, crops, 1, objective, rng)
+    short, short_claims = _draw_captions(
+        corpus.short, crops, objective.short_queries, objective, rng
+    )
+    seen = values.numpy().astype(np.int8)
+    return Batch(
+        pixels=pixels.div_(255).sub_(PIXEL_MEAN[0]).div_(PIXEL_STD[0]),
+        values=values,
+        full=full,
+        short=short,
+        full_truth=state_truth(full_claims, seen),
+        short_truth=state_truth(short_claims, seen),
+    )
+
+
+def state_truth(claims: npt.NDArray[np.int32], values: npt.NDArray[np.int8]) -> torch.Tensor:
+    """Say of every caption whether it is true of every crop: int8 ``(c, n)``.
+
+    Caption i was written for crop ``i % n``; where it names something that crop does not show,
+    it still counts as true of it, being the best there is.
+
+    Args:
+        claims: Bit masks ``(c, s)``, c a multiple of n.
+        values: Value numbers ``(n, s)``.
+    """
+    truth = agreement(claims, values)
+    rows = np.arange(len(claims))
+    own = truth[rows, rows % len(values)]
+    truth[rows, rows % len(values)] = np.where(own < 0, 1, own)
+    return torch.from_numpy(truth)
+
+
+def _draw_captions(
+    captions: PiecedCaptions,
+    crops: npt.NDArray[np.int64],
+    count: int,
+    objective: ObjectiveConfig,
+    rng: np.random.Generator,
+) -> tuple[Tokens, npt.NDArray[np.int32]]:
+    repeated = np.tile(crops, count)
+    columns = rng.integers(captions.ids.shape[1], size=len(repeated))
+    ids = captions.ids[repeated, columns]  # (count * n, t)
+    ids = ids[:, : int((ids != 0).sum(1).max())]
+    hidden = (rng.random(ids.shape) < objective.unknown_pieces) & (ids >= len(SPECIAL))
+    pieces = torch.from_numpy(np.where(hidden, UNKNOWN, ids)).long()
+    return Tokens(pieces, (pieces != 0).long()), captions.claims[repeated, columns]

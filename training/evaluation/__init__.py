@@ -1,0 +1,1 @@
+"""How well encoders find people: rankings, figures, intervals, reports."""

@@ -1,0 +1,1 @@
+"""What MIA's stages train with."""

@@ -1,0 +1,1 @@
+"""What NAFS trains with."""
