@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from training.config import CaptionedRunConfig, read_config
-from training.datasets.sources import RenderedCaptionsConfig
 from training.epoch_schedules import IRRA, MIA_IDENTITY, NAFS, EpochSchedule
 from training.methods import mia, nafs
 from training.methods.irra import IRRA_OPTIMISER
@@ -37,13 +36,12 @@ LOSSES = {
     "sg_iha_cuhk_pedes": {"sdm", "id", "mlm", "mcq"},
     "sg_iha_without_mlm_cuhk_pedes": {"sdm", "id", "mcq"},
 }
-
-
-def samples_of(config: CaptionedRunConfig) -> int:
-    """How many samples a run on rendered captions sees."""
-    assert isinstance(config.data, RenderedCaptionsConfig)
-    data = config.data
-    return data.train_people * data.sightings * data.captions * config.batches.epochs
+LOSSES_OF_PRESETS = {
+    "irra": {"sdm", "id", "mlm"},
+    "agm_irra": {"sdm", "id", "mlm", "cmt"},
+    "sg_iha": {"sdm", "id", "mlm", "mcq"},
+    "sg_iha_without_mlm": {"sdm", "id", "mcq"},
+}
 
 
 def captioned(name: str) -> CaptionedRunConfig:
@@ -107,16 +105,33 @@ def test_the_two_halves_of_mias_second_stage_differ_in_start_and_rate_alone() ->
     assert first == second
 
 
-def test_presets_share_people_batches_precision_and_budget() -> None:
+def test_presets_share_people_batches_and_precision() -> None:
     presets = {name: captioned(name) for name in PRESETS}
-    assert set(presets) >= {
-        "rendered_irra", "rendered_agm_irra", "rendered_sg_iha", "rendered_sg_iha_without_mlm",
-        "rendered_nafs", "rendered_mia_identity", "rendered_mia_matching",
+    assert set(presets) == {
+        "rendered_clip", "rendered_irra", "rendered_agm_irra", "rendered_sg_iha",
+        "rendered_sg_iha_without_mlm", "rendered_nafs", "rendered_mia_identity",
+        "rendered_mia_matching",
     }  # fmt: skip
     first = presets["rendered_irra"]
     assert all(config.data == first.data for config in presets.values())
     assert {config.batches.size for config in presets.values()} == {64}
     assert {config.precision for config in presets.values()} == {first.precision}
-    stages = [samples_of(config) for name, config in presets.items() if "mia" in name]
-    others = {samples_of(config) for name, config in presets.items() if "mia" not in name}
-    assert {sum(stages)} == others == {48_000}
+    assert {config.seed for config in presets.values()} == {first.seed}
+
+
+def test_presets_of_irras_family_differ_in_the_method_alone() -> None:
+    """All start from the same small CLIP, with the same optimiser; so that losses are compared."""
+    family = [captioned(f"rendered_{name}") for name in LOSSES_OF_PRESETS]
+    methods = [config.method.model_dump() for config in family]
+    assert {method["start"] for method in methods} == {"runs/rendered_clip/model"}
+    assert {method["crops"] for method in methods} == {"mirrored"}
+    assert all(config.optimiser == family[0].optimiser for config in family)
+    for name, method in zip(LOSSES_OF_PRESETS, methods, strict=True):
+        assert set(method["losses"]) == LOSSES_OF_PRESETS[name]
+
+
+def test_the_shipped_second_stage_begins_with_the_default_model() -> None:
+    method = captioned("compact_nafs").method
+    assert isinstance(method, nafs.NafsConfig)
+    assert str(method.image_start) == str(method.text_start) == "models/default"
+    assert method.stored_precision == "fp16"
