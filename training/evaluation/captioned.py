@@ -17,7 +17,7 @@ import numpy.typing as npt
 from models.contracts import Float32Array, PersonEncoder
 from models.errors import ConfigurationInvalid
 from training.crop_images import open_image
-from training.evaluation.bootstrap import REPLICATES, bootstrap_by_person
+from training.evaluation.bootstrap import REPLICATES, Interval, bootstrap_by_person
 from training.evaluation.captioned_gallery import CaptionedGallery, CaptionProtocol, Ids
 from training.evaluation.ranking import (
     Reranking,
@@ -32,9 +32,11 @@ from training.evaluation.ranking import (
     score_candidates,
 )
 from training.evaluation.report import (
+    Difference,
     Measured,
     RankingFigures,
     RerankedRanking,
+    RetrievalGain,
     RetrievalIntervals,
     RetrievalReport,
     SecondStageRanking,
@@ -150,16 +152,17 @@ def evaluate_retrieval(
     similarity: Float32Array = encoder.encode_texts(gallery.captions) @ rows.T  # (q, g)
     last = _Ranking(similarity, similarity)
     shown: Shown = "first stage"
-    first, found = _figures(asked, last)
+    first, plain = _figures(asked, last)
+    found = plain
     second = reranked = None
     if scorer is not None and options.second_stage is not None:
         parts = _encode(scorer.encode_parts, gallery, on_progress)  # (g, p, d)
         scoring = _Scoring(options.second_stage, parts)
         shown, last = "second stage", _second_stage(gallery, scoring, similarity)
-        second, found = _figures(asked, last)
+        second, found = _figures(asked, last, plain)
     if options.reranking is not None:
         shown, last = "re-ranked", _reranked(gallery, options.reranking, rows, last)
-        reranked, found = _figures(asked, last)
+        reranked, found = _figures(asked, last, plain)
     report = _report(encoder, asked, split, (first, second, reranked))
     ids = best_columns(last.similarity, CROPS_SHOWN, last.shortlist)
     scores = np.take_along_axis(last.similarity, ids, axis=1)
@@ -216,8 +219,10 @@ def _reranked(
     )
 
 
-def _figures(asked: _Asked, ranking: _Ranking) -> tuple[RankingFigures, QueryMetrics]:
-    """Return the figures, and what each caption scored."""
+def _figures(
+    asked: _Asked, ranking: _Ranking, plain: QueryMetrics | None = None
+) -> tuple[RankingFigures, QueryMetrics]:
+    """Return the figures, and what each caption scored; ``plain`` is that of the first stage."""
     gallery = asked.gallery
     described, shown = gallery.caption_person_ids, gallery.person_ids
     found = measure_queries(ranking.similarity, described, shown, shortlist=ranking.shortlist)
@@ -240,6 +245,7 @@ def _figures(asked: _Asked, ranking: _Ranking) -> tuple[RankingFigures, QueryMet
         text_to_image=_measured(asked, found, described),
         text_to_image_without_source=without,
         image_to_text=back,
+        gain=None if plain is None else _gain(asked, plain, found),
     )
     return figures, found
 
@@ -248,13 +254,30 @@ def _measured(asked: _Asked, queries: QueryMetrics, person_ids: Ids) -> Measured
     answered = person_ids[queries.answerable]
     if len(np.unique(answered)) < 2:
         return Measured(metrics=queries.mean(), intervals=None)
-    intervals = bootstrap_by_person(
-        queries.by_metric(),
-        answered,
-        seed=asked.options.seed,
-        replicates=asked.options.replicates,
-    )
+    intervals = _intervals(asked, queries.by_metric(), answered)
     return Measured(metrics=queries.mean(), intervals=RetrievalIntervals(**intervals))
+
+
+def _gain(asked: _Asked, plain: QueryMetrics, found: QueryMetrics) -> RetrievalGain | None:
+    answered = asked.gallery.caption_person_ids[found.answerable]
+    if len(np.unique(answered)) < 2:
+        return None
+    before = plain.by_metric()
+    gained = {name: values - before[name] for name, values in found.by_metric().items()}
+    intervals = _intervals(asked, gained, answered)
+    return RetrievalGain(
+        **{
+            name: Difference(mean=float(values.mean()), **intervals[name].model_dump())
+            for name, values in gained.items()
+        }
+    )
+
+
+def _intervals(
+    asked: _Asked, values: dict[str, npt.NDArray[np.float64]], person_ids: Ids
+) -> dict[str, Interval]:
+    options = asked.options
+    return bootstrap_by_person(values, person_ids, seed=options.seed, replicates=options.replicates)
 
 
 def _report(

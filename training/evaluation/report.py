@@ -21,6 +21,25 @@ class RetrievalIntervals(Schema):
     mean_inverse_negative_penalty: Interval
 
 
+class Difference(Interval):
+    """A mean difference and how far it would move with other people."""
+
+    mean: float
+
+
+class RetrievalGain(Schema):
+    """By how much each metric differs between two ways to rank, over the same queries.
+
+    Narrower than the metrics' own intervals, since people who are hard to find are so both ways.
+    """
+
+    recall_at_1: Difference
+    recall_at_5: Difference
+    recall_at_10: Difference
+    mean_average_precision: Difference
+    mean_inverse_negative_penalty: Difference
+
+
 class Measured(Schema):
     """Metrics of one direction; no intervals where fewer than two people are asked for."""
 
@@ -40,6 +59,9 @@ class RankingFigures(Schema):
     """
     image_to_text: Measured | None
     """Crops rank all captions. None where scores of different texts cannot be compared."""
+    gain: RetrievalGain | None
+    """What ``text_to_image`` has more than that of the first stage; None there, or where fewer than
+    two people are asked for."""
 
 
 class SecondStageRanking(RankingFigures):

@@ -18,7 +18,7 @@ from PIL import Image
 from models.errors import ConfigurationInvalid
 from training.crop_images import open_image
 from training.evaluation.captioned import RetrievalEvaluation
-from training.evaluation.report import Measured, RankingFigures, RetrievalReport
+from training.evaluation.report import Measured, RankingFigures, RetrievalGain, RetrievalReport
 from training.evaluation.report_examples import choose_queries
 
 PAGE_FILE = "index.html"
@@ -160,6 +160,8 @@ def _group(name: str, note: str, figures: RankingFigures) -> str:
     ]
     head = f'<tr><th scope="rowgroup" colspan="8">{name}<small>{escape(note)}</small></th></tr>'
     rows = [_line(label, measured) for label, measured in lines if measured is not None]
+    if figures.gain is not None:
+        rows.insert(1, _gain_line(figures.gain))
     return '<tbody class="group">\n' + "\n".join([head, *rows]) + "\n</tbody>"
 
 
@@ -170,6 +172,15 @@ def _line(label: str, measured: Measured) -> str:
     metrics = measured.metrics
     counts = f"<td>{metrics.queries:,}</td><td>{metrics.queries_without_match:,}</td>"
     return f'<tr><th scope="row">{label}</th>{cells}{counts}</tr>'
+
+
+def _gain_line(gain: RetrievalGain) -> str:
+    differences = gain.model_dump()
+    cells = ""
+    for name in _METRICS:
+        mean, low, high = (100 * differences[name][bound] for bound in ("mean", "low", "high"))
+        cells += f"<td>{mean:+.2f}<small>{low:+.1f} &ndash; {high:+.1f}</small></td>"
+    return f'<tr><th scope="row">… more than the first stage</th>{cells}<td></td><td></td></tr>'
 
 
 def _facts(report: RetrievalReport) -> str:

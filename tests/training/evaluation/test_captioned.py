@@ -149,6 +149,11 @@ def test_the_second_stage_orders_its_candidates_only(gallery: CaptionedGallery) 
     better = [(2 * seven + 4) / 6 for seven in SEVEN]
     assert means(second.text_to_image.metrics) == pytest.approx((4 / 6, *better))
     assert (second.model, second.candidates, second.weight) == ("colour", 3, 1)
+    assert first.gain is None
+    assert second.gain is not None
+    # One caption of six, that in blue, finds its crop first now: 1 instead of 1 / 3.
+    assert second.gain.recall_at_1.mean == pytest.approx(1 / 6)
+    assert second.gain.mean_average_precision.mean == pytest.approx((1 - 1 / 3) / 6)
     assert second.image_to_text is None
     # One more where the source is a candidate, to stand in for it in the second line.
     assert encoder.scored == [
@@ -198,6 +203,13 @@ def test_the_parts_of_another_model_count_as_much_as_is_said(gallery: CaptionedG
         assert evaluation.report.model == "colour"
         assert (second.model, second.weights_sha256, second.weight) == ("reader", "5" * 64, weight)
         assert evaluation.best.ids[:, 0].tolist() == best
+        assert second.gain is not None
+        gained = second.gain.recall_at_1
+        assert gained.low <= gained.mean <= gained.high
+        # Three of six captions find their crop first by "green" already.
+        assert gained.mean == pytest.approx(weight * 3 / 6)
+        # What does not move for anybody does not move with other people either.
+        assert (gained.low == gained.high == 0) is (weight == 0)
 
 
 def test_a_second_stage_that_scores_all_can_be_compared_both_ways(

@@ -140,6 +140,7 @@ def test_every_way_to_rank_has_its_lines(written: Path) -> None:
     # Scores of different texts cannot be compared after rvn.
     assert heads.count("Captions find crops") == heads.count("… source crop removed") == 2
     assert heads.count("Crops find captions") == 1
+    assert heads.count("… more than the first stage") == 1
 
 
 def test_a_second_stage_tells_its_candidates(
