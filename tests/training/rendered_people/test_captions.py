@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.training.rendered_people.attribute_sets import random_attributes
-from training.datasets.rendered_people import captions
+from training.datasets.rendered_people import spelling
 from training.datasets.rendered_people.attributes import (
     ANY,
     SLOT_INDEX,
@@ -20,16 +20,25 @@ from training.datasets.rendered_people.templates import HELD_OUT, TRAINING
 
 PICTURES = 5_000
 GENDERED = re.compile(
-    r"\b(man|woman|male|female|guy|gentleman|bloke|gent|chap|lady|gal|boy|girl|he|him|his|she|her)\b",
+    r"\b(man|woman|male|female|guy|gentleman|bloke|gent|chap|lady|gal|boy|girl|he|him|his|she|her|"
+    r"fellow|fella|dude)\b|(?<![\w'-])[mf](?![\w'-])",
     re.IGNORECASE,
 )
-AGED = re.compile(r"\b(boy|girl|kid|child|elderly|old|older|young)\b", re.IGNORECASE)
+AGED = re.compile(
+    r"\b(boy|girl|kid|child|youngster|elderly|old|older|aged|young|grown|adult|pensioner|senior)\b",
+    re.IGNORECASE,
+)
 HELD_OUT_MARKS = (
-    "there is", "look for", "that is what", "seen here", "what stands out", "can you find",
+    "look for", "that is what", "seen here", "what stands out", "can you find", "anyone matching",
+    "chose today", "of all the people", "picture this", "my friend", "told to expect", "call me",
 )  # fmt: skip
 NOT_ENGLISH = (
-    r"  ", r"\ba [aeio]\w", r"\ban [^aeiouh\W]", r"[{}\[\]]", r" [,.;]", r"[,.;]{2}",
+    r"  ", r"\ba (?!one)[aeio]\w", r"\ba u[^n]", r"\ban [^aeiou]", r"[{}\[\]]",
+    r" [,.;]", r"[,.;]{2}",
     r"\b(with|and|in|wearing|carrying|holding|a|an)[.,;]?$", r"\b(and|with) (and|with)\b",
+    r"\b(\w+) \1\b", r"\b(a|an|the) (a|an|the|some)(?![\w-])",
+    r"\b(wears|has|is|are|have) (wears|has|is)\b",
+    r"short short", r"\ba (pair of )?a\b", r"\bin (dark|\w+ish|\w+[ -]coloured)( and\b|[,.;]|$)",
     r"\bthey (wears|has|is|carries)\b", r"\b(he|she) (wear|have|are|carry)\b", r"\bwho have\b",
     r"\b(\w+) and \1\b",
 )  # fmt: skip
@@ -46,7 +55,8 @@ WRITERS = pytest.mark.parametrize("write", [full_caption, _held_out, short_query
 
 @pytest.fixture
 def well_spelt(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(captions, "_TYPO_RATE", 0.0)
+    monkeypatch.setattr(spelling, "TYPO_RATE", 0.0)
+    monkeypatch.setattr(spelling, "MISSPELLING_RATE", 0.0)
 
 
 def _write_many(write: Write, count: int, seed: int) -> list[tuple[Attributes, Caption]]:
@@ -94,8 +104,8 @@ def test_captions_are_english(write: Write) -> None:
 
 @pytest.mark.usefixtures("well_spelt")
 def test_held_out_openings_never_appear_in_training() -> None:
-    assert len(TRAINING) >= 24
-    assert len(HELD_OUT) == 6
+    assert len(TRAINING) >= 46
+    assert len(HELD_OUT) == len(HELD_OUT_MARKS) == 12
     for _, caption in _write_many(full_caption, PICTURES, 5):
         assert not any(mark in caption.text.lower() for mark in HELD_OUT_MARKS), caption.text
     for _, caption in _write_many(_held_out, 1_000, 6):
@@ -119,6 +129,53 @@ def test_short_queries_speak_of_every_kind_of_thing() -> None:
     # "red" of a garment claims its shade, so the coarse colours of garments are never claimed.
     silent = {slot for slot in SLOTS if not said[slot]}
     assert silent == {"upper_colour", "lower_colour"}
+
+
+# Words that tell a thing, or that there is none of it, written down from the meaning of the words.
+TELLING = {
+    "bag": r"bag|pack\b|bkpk|backpk|rucksack|knapsack|haversack|purse|pocketbook|satchel|"
+    r"holdall|\btote\b|shopper|plastic carrier|case\b|trolley|to carry|carrying nothing|"
+    r"carrying anything|hands empty|empty hands|nothing in the hands",
+    "glasses": r"glasses|spectacle|specs|eyewear|sunnies|shades|\bgls\b|sungls",
+    "mask": r"mask|face covering",
+    "beard": r"beard|facial hair|whiskers|clean.shaven|shaved face",
+    "scarf_colour": r"(?<!head)(?<!head )scarf(?! over the hair)|muffler|neckerchief",
+    "front": r"\b(open|unzipped|unbuttoned|unfastened|undone)\b(?! umbrella| sandals)(?!-toed)",
+    "carried": r"phone|cell\b|mobile|handset|device|book|folder|binder|paperback|notepad|diary|"
+    r"journal|\bfile\b|paper|document(?! case)|leaflet|(?<!pillar )box|package|"
+    r"parcel|carton|crate|container|\bcup\b|"
+    r"coffee(?! brown|[ -]col)|\bmug\b|drink|beverage|bottle(?! green)|flask|umbr|brolly|parasol|"
+    r"to carry|carrying nothing|carrying anything|hands empty|empty hands|nothing in the hands",
+}
+
+
+@WRITERS
+@pytest.mark.usefixtures("well_spelt")
+def test_a_slot_is_claimed_just_where_a_word_tells_it(write: Write) -> None:
+    for _, caption in _write_many(write, 1_500, 12):
+        text = caption.text.lower().replace("book bag", "bag").replace("pocketbook", "bag")
+        for slot, words in TELLING.items():
+            told = re.search(words, text) is not None
+            assert (_claimed(caption, slot) is not None) == told, (slot, caption.text)
+
+
+@pytest.mark.usefixtures("well_spelt")
+def test_sentences_begin_with_capitals_unless_all_is_lower_case() -> None:
+    for _, caption in _write_many(full_caption, 1_000, 13):
+        if caption.text != caption.text.lower():
+            assert re.match(r"[A-Z]", caption.text), caption.text
+            assert not re.search(r"[.] [a-z]", caption.text), caption.text
+
+
+@pytest.mark.usefixtures("well_spelt")
+def test_captions_and_queries_use_many_words() -> None:
+    texts = [
+        caption.text.lower()
+        for write in (full_caption, short_query)
+        for _, caption in _write_many(write, 4_000, 14)
+    ]
+    words = Counter(word for text in texts for word in re.findall(r"[a-z]+", text))
+    assert sum(count > 1 for count in words.values()) >= 900
 
 
 def _ask_until(person: Attributes, text: str, write: Write = short_query) -> Caption:
@@ -160,7 +217,7 @@ WOMAN = {
             },
         ),
         (
-            "person in dark trousers",
+            "dark trousers",
             {
                 "lower_type": {"trousers", "jeans", "leggings", "sweatpants"},
                 "lower_shade": {"black", "dark grey", "dark blue", "dark brown", "dark green"},
@@ -203,7 +260,7 @@ def test_captions_have_the_length_of_human_ones() -> None:
 
 
 def test_a_typo_changes_letters_and_no_claims(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(captions, "_TYPO_RATE", 1.0)
+    monkeypatch.setattr(spelling, "TYPO_RATE", 1.0)
     with_typos = _write_many(full_caption, 200, 11)
     for person, caption in with_typos:
         assert agreement(caption.claims[None], encode_values(person)[None])[0, 0] == 1

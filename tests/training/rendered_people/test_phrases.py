@@ -12,7 +12,7 @@ from training.datasets.rendered_people.phrases import Describer
 
 def test_a_phrase_claims_the_values_it_is_true_of() -> None:
     seen = only(upper_type="sweater", upper_shade="dark blue", upper_pattern="plain")
-    for draw in range(200):
+    for draw in range(600):
         describer = Describer(seen, np.random.default_rng(draw))
         if describer.upper(0.0) == "navy pullover":
             break
