@@ -42,7 +42,7 @@ setup: $(READY)
 
 # The people of the demo come from a seed and a setting that no training run uses.
 $(GALLERY)/export.json: | $(READY)
-	$(BIN)/python -m training render --people 600 --sightings 4 --seed 20260 --out $(GALLERY)
+	$(BIN)/python -m training render --people 600 --sightings 4 --seed 20260 --setting held_out --out $(GALLERY)
 
 $(INDEX)/CURRENT: $(GALLERY)/export.json models/default/card.json | $(READY)
 	$(BIN)/python -m indexer build --crops $(GALLERY)/crops --metadata $(GALLERY)/metadata.csv --index $(INDEX) --name demo

@@ -29,6 +29,7 @@ from training.datasets.rendered_people.export import (
     export_people,
 )
 from training.datasets.rendered_people.recipes import write_atomically
+from training.datasets.rendered_people.settings import SettingName
 
 NAME = "rendered captions"
 CAPTIONS_NAME = "captions.jsonl"
@@ -57,10 +58,21 @@ class PeoplePerSplit:
 
 
 @dataclass(frozen=True)
-class _Sighting:
+class RenderedSighting:
+    """An exported crop: its path below the crops, who it is, and its values ``(s,)``."""
+
     path: str
     person_id: int
     values: npt.NDArray[np.int8]
+
+
+@dataclass(frozen=True)
+class CaptionedSighting(RenderedSighting):
+    """An exported crop with k captions, and what each permits, ``claims`` ``(k, s)``."""
+
+    split: Split
+    captions: list[str]
+    claims: npt.NDArray[np.int32]
 
 
 def render(  # noqa: PLR0913  one recipe, named value by value
@@ -70,6 +82,9 @@ def render(  # noqa: PLR0913  one recipe, named value by value
     sightings: int,
     captions: int,
     seed: int,
+    setting: SettingName = "training",
+    evenness: float = 0.0,
+    siblings: float = 0.0,
     size: tuple[int, int] = (128, 384),
     workers: int | None = None,
     on_progress: Progress | None = None,
@@ -85,6 +100,9 @@ def render(  # noqa: PLR0913  one recipe, named value by value
         sightings: How many crops of each.
         captions: How many captions of each crop.
         seed: Decides people and captions.
+        setting: The generator setting; see ``rendered_people.settings``.
+        evenness: 0 for everyday frequencies, up to 1 to make rare things as frequent as others.
+        siblings: Share (to 0.5) of people who equal the one before them but for one thing.
         size: Width and height of a crop in pixels.
         workers: How many processes; by default one per core.
         on_progress: Told about finished crops.
@@ -103,27 +121,25 @@ def render(  # noqa: PLR0913  one recipe, named value by value
         people=people.all,
         sightings=sightings,
         seed=seed,
+        setting=setting,
+        evenness=evenness,
+        siblings=siblings,
         size=size,
         workers=workers,
         on_progress=on_progress,
     )
-    there = _sightings(report.attributes)
-    learnt = [one for one in there if people.split_of(one.person_id) == "train"]
-    # Together, so that the n-th crops of val and test do not share their random numbers.
-    held_out = [one for one in there if people.split_of(one.person_id) != "train"]
-    texts = _captions(learnt, captions, seed, held_out=False)
-    texts += _captions(held_out, captions, seed, held_out=True)
+    there = read_sightings(report.attributes)
     lines = (
         json.dumps(
             {
                 "path": one.path,
                 "caption": text,
                 "person_id": one.person_id,
-                "split": people.split_of(one.person_id),
+                "split": one.split,
             }
         )
-        for one, own in zip([*learnt, *held_out], texts, strict=True)
-        for text in own
+        for one in caption_sightings(there, people, captions, seed)
+        for text in one.captions
     )
     write_atomically(out / CAPTIONS_NAME, "".join(f"{line}\n" for line in lines).encode())
     return read(out)
@@ -151,8 +167,10 @@ def read(root: Path) -> CaptionedCrops:
     return survey(root).whole()
 
 
-def _sightings(attributes: Path) -> list[_Sighting]:
+def read_sightings(attributes: Path) -> list[RenderedSighting]:
     """Return the crops person by person, each one's in the order in which they were seen.
+
+    ``attributes`` is the file that ``export_people`` wrote.
 
     Raises:
         MetadataInvalid: If they are not as they were exported.
@@ -162,7 +180,7 @@ def _sightings(attributes: Path) -> list[_Sighting]:
         for line in attributes.read_text(encoding="utf-8").splitlines():
             record = json.loads(line)
             values = encode_values(record["attributes"])
-            found.append(_Sighting(record["path"], int(record["person_id"]), values))
+            found.append(RenderedSighting(record["path"], int(record["person_id"]), values))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise MetadataInvalid(
             f"{attributes} is missing or damaged ({error!r}); delete its folder and render again"
@@ -170,17 +188,46 @@ def _sightings(attributes: Path) -> list[_Sighting]:
     return sorted(found, key=_order)
 
 
-def _order(sighting: _Sighting) -> tuple[int, int, str]:
+def _order(sighting: RenderedSighting) -> tuple[int, int, str]:
     # A file is named for the person and the sighting, in a folder named for the camera; numbers
     # of sightings are written with two digits, or more where two do not suffice.
     name = Path(sighting.path).name
     return sighting.person_id, len(name), name
 
 
-def _captions(
-    sightings: Sequence[_Sighting], count: int, seed: int, *, held_out: bool
-) -> list[list[str]]:
+def caption_sightings(
+    sightings: Sequence[RenderedSighting],
+    people: PeoplePerSplit,
+    count: int,
+    seed: int,
+    *,
+    first_person_id: int = 0,
+) -> list[CaptionedSighting]:
+    """Write ``count`` captions of each crop: those of train first, then those of val and test.
+
+    ``first_person_id`` is the number from which ``people`` counts.
+    """
+    splits = [people.split_of(one.person_id - first_person_id) for one in sightings]
+    there = list(zip(sightings, splits, strict=True))
+    learnt = [(one, split) for one, split in there if split == "train"]
+    # Together, so that the n-th crops of val and test do not share their random numbers.
+    held_out = [(one, split) for one, split in there if split != "train"]
+    return [
+        *_captioned(learnt, count, seed, held_out=False),
+        *_captioned(held_out, count, seed, held_out=True),
+    ]
+
+
+def _captioned(
+    sightings: Sequence[tuple[RenderedSighting, Split]], count: int, seed: int, *, held_out: bool
+) -> list[CaptionedSighting]:
     if not sightings:
         return []
-    values = np.stack([one.values for one in sightings])
-    return write_full_captions(values, count, seed, held_out=held_out).texts
+    values = np.stack([one.values for one, _ in sightings])
+    written = write_full_captions(values, count, seed, held_out=held_out)
+    return [
+        CaptionedSighting(one.path, one.person_id, one.values, split, texts, claims)
+        for (one, split), texts, claims in zip(
+            sightings, written.texts, written.claims, strict=True
+        )
+    ]

@@ -117,3 +117,17 @@ def test_a_folder_without_captions_or_with_damaged_attributes_is_refused(tmp_pat
     (out / "attributes.jsonl").write_text('{"path": "x"}\n')
     with pytest.raises(MetadataInvalid, match="is missing or damaged"):
         rendered(out, few)
+
+
+def test_people_of_another_setting_can_be_named(folder: Path, tmp_path: Path) -> None:
+    render(
+        tmp_path / "out", people=PeoplePerSplit(1, 0, 1), sightings=1, captions=1, seed=4,
+        setting="held_out", evenness=0.2, siblings=0.1, size=SIZE, workers=1,
+    )  # fmt: skip
+    recipe = json.loads((tmp_path / "out" / "export.json").read_text())
+    assert (recipe["setting"], recipe["evenness"], recipe["siblings"]) == ("held_out", 0.2, 0.1)
+    ours, usual = (
+        json.loads((root / "attributes.jsonl").read_text().splitlines()[0])["attributes"]
+        for root in (tmp_path / "out", folder)
+    )
+    assert ours != usual

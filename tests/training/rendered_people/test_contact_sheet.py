@@ -23,8 +23,8 @@ def test_crops_lie_in_rows_of_ten(tmp_path: Path) -> None:
 def test_captions_are_written_below(tmp_path: Path) -> None:
     draw_sheet(crops(2), ["a man in a red coat", ""], tmp_path / "sheet.png")
     with Image.open(tmp_path / "sheet.png") as sheet:
-        assert sheet.size == (40, 104)
-        written, empty = (sheet.crop((x, 60, x + 20, 104)).convert("L") for x in (0, 20))
+        assert sheet.size == (40, 93)  # three lines of 11 rows: a man, in a red, coat
+        written, empty = (sheet.crop((x, 60, x + 20, 93)).convert("L") for x in (0, 20))
     assert written.getextrema()[0] < 128  # type: ignore[operator]
     assert empty.getextrema() == (255, 255)
 

@@ -13,7 +13,7 @@ from models.errors import ConfigurationInvalid
 from training.datasets.rendered_people import export
 from training.datasets.rendered_people.attributes import encode_values
 from training.datasets.rendered_people.export import ExportReport, export_people
-from training.datasets.rendered_people.population import member, sight
+from training.datasets.rendered_people.population import Population, member, sight
 
 SIZE = (32, 96)
 
@@ -189,3 +189,41 @@ def test_progress_is_told_in_crops(tmp_path: Path) -> None:
         on_progress=lambda done, total: told.append((done, total)),
     )  # fmt: skip
     assert told == [(16, 18), (18, 18)]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("siblings", 0.6), ("evenness", -0.1), ("evenness", 1.5)]
+)
+def test_shares_that_cannot_be_are_refused(name: str, value: float, tmp_path: Path) -> None:
+    options: dict[str, float] = {"siblings": 0.0, "evenness": 0.0, name: value}
+    with pytest.raises(ConfigurationInvalid, match=f"{name}={value}"):
+        export_people(
+            tmp_path / "out", people=1, sightings=1, seed=5,
+            siblings=options["siblings"], evenness=options["evenness"],
+        )  # fmt: skip
+
+
+def test_an_export_of_another_setting_is_another_export(exported: Path) -> None:
+    with pytest.raises(ConfigurationInvalid, match="another export"):
+        export_people(exported, people=12, sightings=3, seed=5, size=SIZE, setting="held_out")
+
+
+def test_an_export_of_before_there_were_settings_is_the_same_export(tmp_path: Path) -> None:
+    (tmp_path / "export.json").write_text(
+        '{"people": 12, "sightings": 3, "seed": 5, "first_person_id": 0, "size": [32, 96], '
+        '"renderer_version": 1}'
+    )
+    assert export_twelve(tmp_path).crops == 36
+    assert [path.name for path in tmp_path.iterdir()] == ["export.json"]
+
+
+def test_an_export_holds_the_people_of_its_population(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    export_people(
+        out, people=4, sightings=1, seed=5, size=(32, 96), setting="varied", evenness=0.4,
+        siblings=0.5, workers=1,
+    )  # fmt: skip
+    population = Population(5, "varied", 0.4, 0.5)
+    for entry in map(json.loads, (out / "attributes.jsonl").read_text().splitlines()):
+        person = population.member(entry["person_id"])
+        assert entry["attributes"] == population.sight(person, 0, (32, 96)).attributes

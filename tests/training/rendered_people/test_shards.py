@@ -6,7 +6,7 @@ import pytest
 from models.errors import ConfigurationInvalid
 from training.datasets.rendered_people import shards
 from training.datasets.rendered_people.attributes import decode_values, encode_values
-from training.datasets.rendered_people.population import member, sight
+from training.datasets.rendered_people.population import Population, member, sight
 from training.datasets.rendered_people.shards import load_shards, render_shards
 
 SIZE = (16, 48)
@@ -116,3 +116,16 @@ def test_values_that_cannot_work_are_named(
     with pytest.raises(ConfigurationInvalid, match=named):
         render_shards(tmp_path / "new", **(recipe | value))  # type: ignore[arg-type]
     assert not (tmp_path / "new").exists()
+
+
+def test_shards_of_a_population_hold_its_crops(tmp_path: Path) -> None:
+    render_shards(
+        tmp_path, people=2, sightings=1, seed=8, setting="held_out", evenness=0.5, siblings=0.5,
+        size=SIZE, workers=1,
+    )  # fmt: skip
+    crops, population = load_shards(tmp_path), Population(8, "held_out", 0.5, 0.5)
+    for person_id in (0, 1):
+        rendering = population.sight(population.member(person_id), 0, SIZE)
+        np.testing.assert_array_equal(crops.images[person_id], np.asarray(rendering.image))
+    with pytest.raises(ConfigurationInvalid, match="another recipe"):
+        render_shards(tmp_path, people=2, sightings=1, seed=8, size=SIZE, workers=1)

@@ -44,6 +44,10 @@ class Cloth:
         if self.pattern not in ("plain", "none", "graphic"):
             points.colour = print_pattern(self.pattern, self.dyes, self.weave, x, y)
         weave, tiles = self.weave, textures()
+        if weave.mottled > 0:
+            blotches = lookup(tiles.coarse[weave.texture], x * 1.3, y * 1.3)
+            threads = lookup(tiles.fine[weave.texture % 4], x * 5, y * 5)
+            points.colour *= (1 + weave.mottled * (blotches + 0.6 * threads))[:, None]
         along = points.position[:, 1] if stretch == 1 else points.along * stretch
         points.relief = (
             self.folds

@@ -8,7 +8,8 @@ from PIL import Image, ImageDraw
 from training.datasets.rendered_people.rendering import Rendering
 
 _COLUMNS = 10
-_CAPTION_ROWS = 44
+_LINE_ROWS = 11
+_MOST_LINES = 14
 
 
 def draw_sheet(renderings: Sequence[Rendering], captions: Sequence[str] | None, path: Path) -> None:
@@ -23,7 +24,9 @@ def draw_sheet(renderings: Sequence[Rendering], captions: Sequence[str] | None, 
         raise ValueError(f"{len(captions)} captions for {len(renderings)} crops")
     width = max(rendering.image.width for rendering in renderings)
     height = max(rendering.image.height for rendering in renderings)
-    pitch = height + (0 if captions is None else _CAPTION_ROWS)
+    labels = [_wrapped(caption, max(8, width // 6)) for caption in captions or ()]
+    label_rows = max((len(label) for label in labels), default=0) * _LINE_ROWS
+    pitch = height + label_rows
     rows = -(-len(renderings) // _COLUMNS)
     columns = min(len(renderings), _COLUMNS)
     sheet = Image.new("RGB", (columns * width, rows * pitch), "white")
@@ -31,23 +34,24 @@ def draw_sheet(renderings: Sequence[Rendering], captions: Sequence[str] | None, 
         left, top = index % _COLUMNS * width, index // _COLUMNS * pitch
         sheet.paste(rendering.image, (left, top))
         if captions is not None:
-            sheet.paste(_label(captions[index], width), (left, top + height))
+            sheet.paste(_label(labels[index], (width, label_rows)), (left, top + height))
     sheet.save(path)
 
 
-def _label(caption: str, width: int) -> Image.Image:
+def _label(lines: Sequence[str], size: tuple[int, int]) -> Image.Image:
     """Return a caption on a field of its own, so that it never runs into the next one."""
-    field = Image.new("RGB", (width, _CAPTION_ROWS), "white")
-    lines = _wrapped(caption, max(8, width // 6))
-    ImageDraw.Draw(field).multiline_text((2, 1), lines, fill="black", font_size=9)
+    field = Image.new("RGB", size, "white")
+    draw = ImageDraw.Draw(field)
+    for number, line in enumerate(lines):
+        draw.text((2, number * _LINE_ROWS), line, fill="black", font_size=9)
     return field
 
 
-def _wrapped(caption: str, letters: int) -> str:
+def _wrapped(caption: str, letters: int) -> list[str]:
     """Break a caption into lines of about ``letters`` letters, as many as fit."""
     lines = [""]
     for word in caption.split():
         if lines[-1] and len(lines[-1]) + len(word) >= letters:
             lines.append("")
         lines[-1] = f"{lines[-1]} {word}".strip()
-    return "\n".join(lines[: _CAPTION_ROWS // 10])
+    return lines[:_MOST_LINES]

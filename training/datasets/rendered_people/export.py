@@ -12,7 +12,6 @@ import numpy as np
 
 from models.errors import ConfigurationInvalid
 from training.datasets.rendered_people.attributes import Attributes
-from training.datasets.rendered_people.population import member, sight
 from training.datasets.rendered_people.recipes import (
     Recipe,
     checked_recipe,
@@ -20,6 +19,7 @@ from training.datasets.rendered_people.recipes import (
     recipe_json,
     write_atomically,
 )
+from training.datasets.rendered_people.settings import SettingName
 from training.datasets.rendered_people.workers import run_tasks
 
 RECIPE_NAME = "export.json"
@@ -78,6 +78,9 @@ def export_people(  # noqa: PLR0913  one recipe, named value by value
     seed: int,
     first_person_id: int = 0,
     size: tuple[int, int] = (128, 384),
+    setting: SettingName = "training",
+    evenness: float = 0.0,
+    siblings: float = 0.0,
     workers: int | None = None,
     on_progress: Progress | None = None,
 ) -> ExportReport:
@@ -94,6 +97,9 @@ def export_people(  # noqa: PLR0913  one recipe, named value by value
         seed: Decides all of them; another seed makes other people.
         first_person_id: Where to start in the population of the seed.
         size: Width and height of a crop in pixels.
+        setting: The generator setting; see ``settings``.
+        evenness: 0 for everyday frequencies, up to 1 to make rare things as frequent as others.
+        siblings: Share (to 0.5) of people who equal the one before them but for one thing.
         workers: How many processes; by default one per core.
         on_progress: Told about finished crops.
 
@@ -108,6 +114,9 @@ def export_people(  # noqa: PLR0913  one recipe, named value by value
             "seed": seed,
             "first_person_id": first_person_id,
             "size": size,
+            "setting": setting,
+            "evenness": evenness,
+            "siblings": siblings,
         },
     )
     report = ExportReport(
@@ -164,12 +173,12 @@ def _camera_name(camera: int) -> str:
 
 def _export_some(task: _Task) -> list[_Take]:
     """Render and write the crops of a few people."""
-    takes = []
+    takes, population = [], task.recipe.population
     for person_id in task.person_ids:
-        person = member(task.recipe.seed, person_id)
+        person = population.member(person_id)
         plan = _plan(task.recipe, person_id)
         for index, (camera, captured_at) in enumerate(plan):
-            rendering = sight(task.recipe.seed, person, index, task.recipe.size)
+            rendering = population.sight(person, index, task.recipe.size)
             name = _camera_name(camera)
             path = f"{name}/{person_id:06d}_{index:02d}.jpg"
             buffer = io.BytesIO()

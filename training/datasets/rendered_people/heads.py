@@ -81,7 +81,7 @@ def _within(head: Head, points: Floats) -> tuple[Floats, Floats, Floats]:
 
 def _hair(figure: Figure) -> None:
     physique = figure.person.style.physique
-    hair = Strands(figure.palette.hair, figure.person.style.weave.texture)
+    hair = Strands(figure.palette.hair, figure.person.style.weave.texture, physique.tousled)
     length = figure.person.attributes["hair_length"]
     if length == "bald":
         if physique.fringe:
@@ -112,17 +112,34 @@ def _scalp(figure: Figure, hair: Material, grown: float, keep: Keep) -> None:
         head.ring(0.095, 0.066 + grown, 0.084 + grown, -0.01),
         head.ring(0.122 + grown * 0.6, 0.032, 0.042, -0.01),
     ]
-    figure.surface.tube(rings, hair, Sweep(axis=_axis(head), capped=True, keep=keep))
+    ripple = _tousled(figure) if grown > 0.003 else None
+    sweep = Sweep(axis=_axis(head), capped=True, keep=keep, ripple=ripple)
+    figure.surface.tube(rings, hair, sweep)
+
+
+def _tousled(figure: Figure) -> Ripple | None:
+    """Return an uneven outline, or None for smooth hair."""
+    physique = figure.person.style.physique
+    if physique.tousled == 0:
+        return None
+    phase, strength = physique.hair_phase, 0.05 * physique.tousled
+
+    def ripple(angle: Floats, along: Floats) -> Floats:
+        tufts = np.sin(angle * 5 + phase + along * 7) + 0.7 * np.sin(angle * 13 - along * 17)
+        return np.asarray(strength * tufts * (0.4 + np.sin(along * np.pi)))
+
+    return ripple
 
 
 def _hairline(figure: Figure, *, short: bool) -> Keep:
     """Return where hair grows: over the forehead, and behind the temples."""
     head, phase = figure.posture.head, figure.person.style.physique.hair_phase
+    tousled = figure.person.style.physique.tousled
     lowest, temple = (-0.055, 0.02) if short else (-0.11, 0.035)
 
     def keep(angle: Floats, points: Floats) -> Mask:
         _, up, front = _within(head, points)
-        strands = 0.012 * np.sin(angle * 23 + phase * 5)
+        strands = (0.012 + 0.012 * tousled) * np.sin(angle * 23 + phase * 5)
         above = up > 0.055 + 0.03 * np.sin(angle * 3 + phase) + strands
         return np.asarray(above | ((front < temple + strands) & (up > lowest + strands)))
 

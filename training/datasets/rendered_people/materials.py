@@ -109,13 +109,14 @@ class Strands:
 
     colour: Colour
     texture: int
+    tousled: float = 0.0
 
     def paint(self, points: Paint) -> None:
         """Fill in streaks."""
         points.fill(self.colour, Part.HAIR)
         tile = textures().fine[self.texture % 4]
         streaks = lookup(tile, points.angle * 0.45, points.along * 0.12 + points.angle * 0.03)
-        points.colour *= (1 + 0.22 * streaks)[:, None]
+        points.colour *= np.clip(1 + (0.22 + 0.2 * self.tousled) * streaks, 0.3, 1.9)[:, None]
         points.gloss = 0.12
 
 

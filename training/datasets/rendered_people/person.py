@@ -52,6 +52,7 @@ class Physique:
     afro: bool
     fringe: bool
     beard: float
+    tousled: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,7 @@ class Weave:
     print_aspect: float
     print_size: float
     print_on_back: bool
+    mottled: float = 0.0
 
 
 @dataclass(frozen=True)

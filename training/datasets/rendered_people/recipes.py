@@ -8,20 +8,33 @@ from pydantic import Field, ValidationError
 
 from models.errors import ConfigurationInvalid
 from models.schema import Schema
+from training.datasets.rendered_people.population import Population
 from training.datasets.rendered_people.rendering import RENDERER_VERSION
+from training.datasets.rendered_people.settings import SettingName
 
 Extent = Annotated[int, Field(ge=16, le=4096)]
 
 
 class Recipe(Schema):
-    """Everything that decides the pictures; ``size`` is the width and height of a crop."""
+    """Everything that decides the pictures; ``size`` is the width and height of a crop.
+
+    ``setting``, ``evenness`` and ``siblings`` are those of ``Population``.
+    """
 
     people: int = Field(ge=1)
     sightings: int = Field(ge=1)
     seed: int = Field(ge=0)
     first_person_id: int = Field(default=0, ge=0)
     size: tuple[Extent, Extent]
+    setting: SettingName = "training"
+    evenness: float = Field(default=0.0, ge=0, le=1)
+    siblings: float = Field(default=0.0, ge=0, le=0.5)
     renderer_version: int = RENDERER_VERSION
+
+    @property
+    def population(self) -> Population:
+        """Where the people come from."""
+        return Population(self.seed, self.setting, self.evenness, self.siblings)
 
     @property
     def crops(self) -> int:

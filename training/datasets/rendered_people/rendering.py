@@ -15,7 +15,7 @@ from training.datasets.rendered_people.lighting import Layer, light_surface
 from training.datasets.rendered_people.person import Person
 from training.datasets.rendered_people.sampling import sample_person
 from training.datasets.rendered_people.scene import draw_background, occluder, put_behind
-from training.datasets.rendered_people.sighting import Light, Sighting, sample_sighting
+from training.datasets.rendered_people.sighting import Sighting, sample_sighting
 from training.datasets.rendered_people.surface import Projection
 from training.datasets.rendered_people.textures import Floats
 from training.datasets.rendered_people.upper_body import draw_arms, draw_torso
@@ -27,7 +27,6 @@ RENDERER_VERSION = 1
 _LOOK_AT = 0.875  # metres over the ground
 _TALLEST = 384  # pixel rows drawn at most: the camera resolves fewer
 _OVERSAMPLING = 1.25
-_PASSERS_BY = 0.16
 
 
 @dataclass(frozen=True)
@@ -43,17 +42,21 @@ def render(
     sighting: Sighting,
     rng: np.random.Generator,
     size: tuple[int, int] = (64, 192),
+    scene_rng: np.random.Generator | None = None,
 ) -> Rendering:
     """Draw a person as sighted; ``size`` is the width and height of the crop in pixels.
 
-    ``rng`` draws what neither person nor sighting fix: folds, surroundings, passers-by, grain.
+    ``rng`` draws what neither person nor sighting fix: folds, and, unless they have a generator
+    of their own in ``scene_rng``, surroundings, passers-by and grain.
     """
     rows = max(size[1], min(_TALLEST, round(size[1] * _OVERSAMPLING)))
     canvas = (max(1, round(size[0] * rows / size[1])), rows)
     layer = draw_figure(person, sighting, canvas, rng)
+    rng = rng if scene_rng is None else scene_rng
     light = draw_background(sighting, _projection(sighting, canvas), rng)
-    if rng.random() < _PASSERS_BY:
-        _add_passer_by(light, sighting.light, rng)
+    for likelihood in sighting.setting.scenes.passers_by:
+        if rng.random() < likelihood:
+            _add_passer_by(light, sighting, rng)
     light = np.where(layer.covered[..., None], layer.light, light)
     parts = layer.parts.copy()
     if sighting.occluder:
@@ -79,14 +82,15 @@ def draw_figure(
     return light_surface(figure.surface, sighting.light)
 
 
-def _add_passer_by(scene: Floats, light: Light, rng: np.random.Generator) -> None:
+def _add_passer_by(scene: Floats, seen: Sighting, rng: np.random.Generator) -> None:
     """Put another person behind, in the light of the scene."""
     height, width = scene.shape[:2]
-    share = rng.uniform(0.45, 0.95)
+    share = rng.uniform(*seen.setting.scenes.passers_by_size)
     size = (max(8, int(width * share)), max(24, int(height * share)))
-    other = sample_person(-1, rng)
-    sighting = sample_sighting(other, rng)
+    other = sample_person(-1, rng, seen.setting)
+    sighting = sample_sighting(other, rng, seen.setting)
     layer = draw_figure(other, sighting, size, rng)
+    light = seen.light
     gain = (light.ambient + light.directed * 0.6) / (
         sighting.light.ambient + sighting.light.directed * 0.6
     )

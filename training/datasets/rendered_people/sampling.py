@@ -16,28 +16,37 @@ from training.datasets.rendered_people.person import (
     Style,
     Weave,
 )
+from training.datasets.rendered_people.settings import TRAINING, Bodies, Cuts, Pair, Setting, Weaves
 from training.datasets.rendered_people.tints import contrasting, jitter, tint
 from training.datasets.rendered_people.wardrobe import choose
 
 _SECOND_COLOUR_GARMENTS = ("jacket", "puffer jacket", "sweater", "hoodie", "t-shirt")
 
 
-def sample_person(person_id: int, rng: np.random.Generator) -> Person:
-    """Return a person drawn from ``rng``."""
-    outfit = draw_outfit(rng)
+def sample_person(
+    person_id: int,
+    rng: np.random.Generator,
+    setting: Setting = TRAINING,
+    evenness: float = 0.0,
+) -> Person:
+    """Return a person drawn from ``rng``.
+
+    The setting decides bodies, cuts and weaves; ``evenness`` 0..1 makes rare things more frequent.
+    """
+    outfit = draw_outfit(rng, evenness)
     openness = _openness(outfit.attributes["upper_type"], rng)
     _settle_front(outfit, openness)
     yoke = outfit.attributes["upper_pattern"] == "plain" and (
         outfit.attributes["upper_type"] in _SECOND_COLOUR_GARMENTS and rng.random() < 0.09
     )
-    cut = _cut(outfit, rng, openness=openness, yoke=yoke)
-    outfit.attributes["hem_length"] = _hem_length(outfit.attributes, cut)
+    cut = _cut(outfit, rng, setting.cuts, openness=openness, yoke=yoke)
+    outfit.attributes["hem_length"] = hem_length(outfit.attributes, cut)
     style = Style(
         _palette(outfit, rng, yoke=yoke),
-        _physique(outfit.attributes, rng),
+        _physique(outfit.attributes, rng, setting.bodies),
         cut,
-        _weave(rng),
-        _belongings(rng),
+        _weave(rng, setting.weaves),
+        _belongings(rng, setting.bodies.bag_size),
     )
     return Person(person_id, outfit.attributes, style)
 
@@ -58,14 +67,16 @@ def _settle_front(outfit: Outfit, openness: float) -> None:
     outfit.attributes["inner_colour"] = SHADES[outfit.inner_shade].colour if shows_inner else NONE
 
 
-def _hem_length(attributes: Mapping[str, str], cut: Cut) -> str:
+def hem_length(attributes: Mapping[str, str], cut: Cut) -> str:
     """Return how far a skirt, dress or coat reaches."""
     if attributes["lower_type"] in ("skirt", "dress"):
         return "short" if cut.skirt_hem > 0.5 else "long"
     return "long" if attributes["upper_type"] == "coat" and cut.hem < 0.62 else NONE
 
 
-def _cut(outfit: Outfit, rng: np.random.Generator, *, openness: float, yoke: bool) -> Cut:
+def _cut(
+    outfit: Outfit, rng: np.random.Generator, cuts: Cuts, *, openness: float, yoke: bool
+) -> Cut:
     """Draw how the clothes are cut."""
     attributes = outfit.attributes
     upper, lower = attributes["upper_type"], attributes["lower_type"]
@@ -81,18 +92,18 @@ def _cut(outfit: Outfit, rng: np.random.Generator, *, openness: float, yoke: boo
     return Cut(
         openness=openness,
         hem=_hem(attributes, uniform),
-        skirt_hem=uniform(0.55, 0.72) if short_skirt else uniform(0.16, 0.5),
-        skirt_flare=uniform(0.1, 0.75),
-        coat_flare=uniform(0.3, 1.1),
-        looseness=uniform(0.5, 2.2),
-        trouser_flare=0.5 if lower == "leggings" else uniform(0.6, 2.0),
+        skirt_hem=uniform(*cuts.short_skirt) if short_skirt else uniform(*cuts.long_skirt),
+        skirt_flare=uniform(*cuts.skirt_flare),
+        coat_flare=uniform(*cuts.coat_flare),
+        looseness=uniform(*cuts.looseness),
+        trouser_flare=0.5 if lower == "leggings" else uniform(*cuts.trouser_flare),
         length=uniform(0, 1),
-        arm_spread=uniform(0.6, 1.4),
+        arm_spread=uniform(*cuts.arm_spread),
         boot_height=uniform(0, 1),
         heel=0.05 if attributes["shoe_type"] == "heels" else 0.0,
-        neckline=uniform(0, 1.6),
+        neckline=uniform(*cuts.neckline),
         fade=uniform(0, 1),
-        pleats=int(rng.integers(8, 20)),
+        pleats=int(rng.integers(*cuts.pleats)),
         socks=chance(0.5),
         bare_ankles=chance(0.2) and lower != "sweatpants",
         tights=chance(0.3 * (1.2 - outfit.warmth)),
@@ -129,7 +140,7 @@ def _hem(attributes: Mapping[str, str], uniform: Callable[[float, float], float]
 def _palette(outfit: Outfit, rng: np.random.Generator, *, yoke: bool) -> Palette:
     """Draw the colours; settles the second colour of the upper garment."""
     attributes = outfit.attributes
-    upper = _cloth_tint(attributes["upper_type"], attributes["upper_shade"], rng)
+    upper = cloth_tint(attributes["upper_type"], attributes["upper_shade"], rng)
     second_shade, second = contrasting(upper, rng)
     hooded = attributes["headwear"] == "hood"
     two_tone = attributes["upper_type"] in _SECOND_COLOUR_GARMENTS and not hooded
@@ -138,7 +149,7 @@ def _palette(outfit: Outfit, rng: np.random.Generator, *, yoke: bool) -> Palette
     shows_second = patterned or yoke or contrast_sleeves
     attributes["upper_second_colour"] = SHADES[second_shade].colour if shows_second else NONE
     lower_shade = "black" if attributes["lower_shade"] == NONE else attributes["lower_shade"]
-    lower = _cloth_tint(attributes["lower_type"], lower_shade, rng)
+    lower = cloth_tint(attributes["lower_type"], lower_shade, rng)
     headwear = tint(outfit.headwear_shade, rng)
     scarf = tint(outfit.scarf_shade, rng)
     bag = tint(outfit.bag_shade, rng)
@@ -173,7 +184,7 @@ def _palette(outfit: Outfit, rng: np.random.Generator, *, yoke: bool) -> Palette
     )
 
 
-def _cloth_tint(kind: str, shade: str, rng: np.random.Generator) -> tuple[float, float, float]:
+def cloth_tint(kind: str, shade: str, rng: np.random.Generator) -> tuple[float, float, float]:
     """Return a colour of that name, washed out where the cloth is denim."""
     tones = wardrobe.DENIM_TONES.get(shade)
     if tones is not None and kind in ("jeans", "denim jacket"):
@@ -188,34 +199,40 @@ def _skin_index(rng: np.random.Generator) -> int:
     return int(rng.integers(8))
 
 
-def _physique(attributes: Mapping[str, str], rng: np.random.Generator) -> Physique:
+def _physique(attributes: Mapping[str, str], rng: np.random.Generator, bodies: Bodies) -> Physique:
     """Draw the body and the hair."""
     woman = attributes["gender"] == "woman"
     child = attributes["age"] == "child"
     curly = attributes["hair_length"] in ("short", "medium") and rng.random() < 0.07
     return Physique(
-        build=float(np.clip(rng.normal(0.96 if woman else 1.02, 0.09), 0.82, 1.32)),
-        leg_girth=float(np.clip(rng.normal(1, 0.08), 0.8, 1.25)),
-        waist=float(np.clip(rng.normal(1, 0.06), 0.88, 1.2)),
-        belly=max(0.0, float(rng.normal(0, 0.5))),
-        head_size=float(rng.uniform(1.25, 1.4) if child else rng.uniform(0.96, 1.08)),
+        build=float(np.clip(rng.normal(bodies.build[not woman], bodies.build_spread), 0.82, 1.32)),
+        leg_girth=float(np.clip(rng.normal(*bodies.leg_girth), 0.8, 1.25)),
+        waist=float(np.clip(rng.normal(*bodies.waist), 0.88, 1.2)),
+        belly=max(0.0, float(rng.normal(0, bodies.belly))),
+        head_size=float(rng.uniform(1.25, 1.4) if child else rng.uniform(*bodies.head_size)),
         hair_volume=float(rng.random()),
         hair_length=float(rng.random()),
         hair_phase=float(rng.uniform(0, 6)),
         afro=bool(curly),
         fringe=bool(rng.random() < 0.6),
         beard=float(rng.uniform(0.5, 1)) if attributes["beard"] == "yes" else 0.0,
+        tousled=_drawn(bodies.tousled, rng),
     )
 
 
-def _weave(rng: np.random.Generator) -> Weave:
+def _drawn(bounds: Pair | None, rng: np.random.Generator) -> float:
+    """Return a number within bounds; 0, and nothing drawn, without."""
+    return 0.0 if bounds is None else float(rng.uniform(*bounds))
+
+
+def _weave(rng: np.random.Generator, weaves: Weaves) -> Weave:
     """Draw the cloth."""
     offsets = rng.random(4)
     return Weave(
-        wrinkles=float(rng.uniform(0.5, 1.3)),
-        grain=float(rng.uniform(0.2, 1.5)),
-        frequency=float(rng.uniform(9, 34)),
-        band=float(rng.uniform(0.3, 0.6)),
+        wrinkles=float(rng.uniform(*weaves.wrinkles)),
+        grain=float(rng.uniform(*weaves.grain)),
+        frequency=float(rng.uniform(*weaves.frequency)),
+        band=float(rng.uniform(*weaves.band)),
         offsets=(float(offsets[0]), float(offsets[1]), float(offsets[2]), float(offsets[3])),
         texture=int(rng.integers(8)),
         overcheck=bool(rng.random() < 0.5),
@@ -225,15 +242,16 @@ def _weave(rng: np.random.Generator) -> Weave:
         scarf_pattern=choose(rng, {"plain": 3, "horizontal stripes": 0.6, "checked": 1}),
         headwear_pattern=choose(rng, {"plain": 6, "horizontal stripes": 0.5}),
         print_aspect=float(rng.uniform(0.7, 1.6)),
-        print_size=float(rng.uniform(0.5, 1.05)),
+        print_size=float(rng.uniform(*weaves.print_size)),
         print_on_back=bool(rng.random() < 0.15),
+        mottled=_drawn(weaves.mottled, rng),
     )
 
 
-def _belongings(rng: np.random.Generator) -> Belongings:
+def _belongings(rng: np.random.Generator, bag_size: Pair) -> Belongings:
     """Draw how things are worn."""
     return Belongings(
-        bag_size=float(rng.uniform(0.85, 1.25)),
+        bag_size=float(rng.uniform(*bag_size)),
         bag_side=1 if rng.random() < 0.5 else -1,
         bag_in_hand=bool(rng.random() < 0.6),
         bag_shift=float(rng.uniform(-0.1, 0.12)),

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -31,13 +32,19 @@ class _Rays:
 def draw_background(sighting: Sighting, projection: Projection, rng: np.random.Generator) -> Floats:
     """Return the linear light ``(h, w, 3)`` of everything behind a figure."""
     rays = _cast(sighting, projection)
-    light = sighting.light
+    light, scenes = sighting.light, sighting.setting.scenes
     colour = np.where(
-        rays.on_ground[..., None], ground(rays.x, rays.z, rng), wall(rays.x, rays.y, rng)
+        rays.on_ground[..., None],
+        ground(rays.x, rays.z, rng, scenes.places),
+        wall(rays.x, rays.y, rng, scenes.places),
     )
     scene = linear(np.clip(colour, 2, 253).astype(np.float32))
-    for _ in range(int(rng.integers(0, 3))):
+    for _ in range(int(rng.integers(0, scenes.obstacles + 1))):
         _obstacle(scene, rng)
+    if scenes.keep_colour is not None:
+        scene = _paled(scene, float(rng.uniform(*scenes.keep_colour)))
+    if scenes.uneven_light is not None:
+        scene *= _pools(projection.size, float(rng.uniform(*scenes.uneven_light)), rng)
     scene *= light.ambient + light.directed * 0.6
     scene *= (1 - _shadow(rays, light) * rays.on_ground)[..., None]
     blur = sighting.background_blur * projection.size[1] / 384
@@ -117,6 +124,30 @@ def _shadow(rays: _Rays, light: Light) -> Floats:
     cast = np.exp(-((across / 0.2) ** 2)) * fading * (along > -0.25) * light.shadow_strength
     contact = 0.5 * np.exp(-((rays.x / 0.26) ** 2 + (rays.z / 0.26) ** 2))
     return np.asarray(np.clip(cast + contact, 0, 0.75), np.float32)
+
+
+def _paled(scene: Floats, kept: float) -> Floats:
+    """Return a scene ``(h, w, 3)`` that keeps a share of its colour."""
+    grey = scene.mean(-1, keepdims=True)
+    return np.asarray(grey + (scene - grey) * np.float32(kept), np.float32)
+
+
+@cache
+def _smooth_tiles() -> tuple[Floats, ...]:
+    """Return tiles ``(256, 256)`` of slow change between -1 and 1."""
+    blurred = [box_blur(tile, 16, times=2) for tile in textures().coarse]
+    return tuple(tile / np.abs(tile).max() for tile in blurred)
+
+
+def _pools(size: tuple[int, int], strength: float, rng: np.random.Generator) -> Floats:
+    """Return how much light of lamps and shade falls where ``(h, w, 1)``, around 1."""
+    width, height = size
+    shift, smooth = rng.random(2), _smooth_tiles()[rng.integers(8)]
+    column, row = np.meshgrid(np.arange(width) / height, np.arange(height) / height)
+    slope = rng.normal(0, 1, 2)
+    lit = lookup(smooth, column * 0.5 + shift[0], row * 0.5 + shift[1])
+    lit = lit + slope[0] * (column - column.mean()) + slope[1] * (row - 0.5)
+    return np.asarray(np.clip(1 + strength * lit, 0.35, 1.7)[..., None], np.float32)
 
 
 def _obstacle(scene: Floats, rng: np.random.Generator) -> None:

@@ -10,7 +10,6 @@ import numpy.typing as npt
 
 from models.errors import ConfigurationInvalid
 from training.datasets.rendered_people.attributes import SLOTS, encode_values
-from training.datasets.rendered_people.population import member, sight
 from training.datasets.rendered_people.recipes import (
     Recipe,
     checked_recipe,
@@ -18,6 +17,7 @@ from training.datasets.rendered_people.recipes import (
     recipe_json,
     write_atomically,
 )
+from training.datasets.rendered_people.settings import SettingName
 from training.datasets.rendered_people.workers import run_tasks
 
 _CROPS_PER_SHARD = 512
@@ -59,6 +59,9 @@ def render_shards(  # noqa: PLR0913  one recipe, named value by value
     sightings: int,
     seed: int,
     size: tuple[int, int] = (64, 192),
+    setting: SettingName = "training",
+    evenness: float = 0.0,
+    siblings: float = 0.0,
     workers: int | None = None,
     on_progress: Progress | None = None,
 ) -> None:
@@ -70,6 +73,9 @@ def render_shards(  # noqa: PLR0913  one recipe, named value by value
         sightings: How many crops of each.
         seed: Decides all of them; another seed makes other people.
         size: Width and height of a crop in pixels.
+        setting: The generator setting; see ``settings``.
+        evenness: 0 for everyday frequencies, up to 1 to make rare things as frequent as others.
+        siblings: Share (to 0.5) of people who equal the one before them but for one thing.
         workers: How many processes; by default one per core.
         on_progress: Told about finished crops.
 
@@ -77,7 +83,16 @@ def render_shards(  # noqa: PLR0913  one recipe, named value by value
         ConfigurationInvalid: If a value cannot work, or ``out`` holds crops of another recipe.
     """
     recipe = checked_recipe(
-        Recipe, {"people": people, "sightings": sightings, "seed": seed, "size": size}
+        Recipe,
+        {
+            "people": people,
+            "sightings": sightings,
+            "seed": seed,
+            "size": size,
+            "setting": setting,
+            "evenness": evenness,
+            "siblings": siblings,
+        },
     )
     out.mkdir(parents=True, exist_ok=True)
     _claim(out, recipe)
@@ -161,12 +176,12 @@ def _shards(out: Path, recipe: Recipe) -> list[_Shard]:
 
 def _render_shard(shard: _Shard) -> int:
     """Render and write one file; return its number of crops."""
-    recipe = shard.recipe
+    recipe, population = shard.recipe, shard.recipe.population
     images, values, person_ids = [], [], []
     for person_id in shard.person_ids:
-        person = member(recipe.seed, person_id)
+        person = population.member(person_id)
         for index in range(recipe.sightings):
-            rendering = sight(recipe.seed, person, index, recipe.size)
+            rendering = population.sight(person, index, recipe.size)
             images.append(np.asarray(rendering.image))
             values.append(encode_values(rendering.attributes))
             person_ids.append(person_id)

@@ -6,6 +6,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from training.datasets.rendered_people.person import Person
+from training.datasets.rendered_people.settings import (
+    TRAINING,
+    Cameras,
+    Lights,
+    Poses,
+    Scenes,
+    Setting,
+    Views,
+)
 from training.datasets.rendered_people.wardrobe import choose
 
 TWO_HANDED = ("box",)
@@ -83,72 +92,80 @@ class Sighting:
     wall_distance: float
     background_blur: float
     occluder: int
+    setting: Setting = TRAINING
 
 
 def sample_sighting(
-    person: Person, rng: np.random.Generator, *, view: str | None = None
+    person: Person,
+    rng: np.random.Generator,
+    setting: Setting = TRAINING,
+    *,
+    view: str | None = None,
 ) -> Sighting:
     """Return a sighting drawn from ``rng``, of one view if ``view`` names it."""
+    scenes = setting.scenes
     return Sighting(
-        _viewpoint(rng, view),
-        _pose(person, rng),
-        _light(rng),
-        _camera(rng),
-        wall_distance=float(rng.uniform(0.8, 14)) if rng.random() < 0.75 else 60.0,
-        background_blur=max(0.0, float(rng.normal(0.4, 0.8))),
-        occluder=int(rng.integers(1, 5)) if rng.random() < 0.09 else 0,
+        _viewpoint(rng, setting.views, view),
+        _pose(person, rng, setting.poses),
+        _light(rng, setting.lights),
+        _camera(rng, setting.cameras),
+        wall_distance=_wall_distance(rng, scenes),
+        background_blur=max(0.0, float(rng.normal(*scenes.blur))),
+        occluder=int(rng.integers(1, 5)) if rng.random() < scenes.occluded else 0,
+        setting=setting,
     )
 
 
-def _viewpoint(rng: np.random.Generator, view: str | None) -> Viewpoint:
-    view = view or choose(rng, {"front": 0.34, "back": 0.30, "left": 0.18, "right": 0.18})
+def _wall_distance(rng: np.random.Generator, scenes: Scenes) -> float:
+    return float(rng.uniform(*scenes.wall_distance)) if rng.random() < scenes.walled else 60.0
+
+
+def _viewpoint(rng: np.random.Generator, views: Views, view: str | None) -> Viewpoint:
+    view = view or choose(rng, views.facing)
     facing = {"front": 0.0, "back": math.pi, "left": -math.pi / 2, "right": math.pi / 2}[view]
     zoom, lowered = 1.0, 0.0
     framing = rng.random()
-    if framing < 0.1:
-        zoom = float(rng.uniform(1.15, 1.6))
+    if framing < views.zoomed:
+        zoom = float(rng.uniform(*views.zoom))
         lowered = (zoom - 1) * 0.46
-    elif framing < 0.14:
+    elif framing < views.zoomed + views.loose:
         zoom = 0.8
     return Viewpoint(
         view=view,
-        yaw=facing + float(rng.uniform(-0.55, 0.55)),
-        pitch=float(np.clip(abs(rng.normal(0.16, 0.16)), 0, 0.62)),
-        roll=float(rng.normal(0, 0.02)),
-        distance=float(rng.uniform(3.5, 14)),
-        fill=float(rng.uniform(0.84, 0.99)),
+        yaw=facing + float(rng.uniform(-views.turn, views.turn)),
+        pitch=float(np.clip(abs(rng.normal(*views.pitch)), 0, views.steepest)),
+        roll=float(rng.normal(0, views.roll)),
+        distance=float(rng.uniform(*views.distance)),
+        fill=float(rng.uniform(*views.fill)),
         zoom=zoom,
-        shift_x=float(rng.normal(0, 0.04)),
-        shift_y=float(rng.normal(0, 0.015)) + lowered,
+        shift_x=float(rng.normal(0, views.shift[0])),
+        shift_y=float(rng.normal(0, views.shift[1])) + lowered,
     )
 
 
-def _pose(person: Person, rng: np.random.Generator) -> Pose:
-    name = choose(rng, {"standing": 0.3, "walking": 0.62, "running": 0.08})
+def _pose(person: Person, rng: np.random.Generator, poses: Poses) -> Pose:
+    name = choose(rng, poses.names)
     stride = {"standing": (0, 0.06), "walking": (0.28, 0.5), "running": (0.65, 0.9)}[name]
     running = name == "running"
-    arms, carrying_side = _arms(person, rng)
+    arms, carrying_side = _arms(person, rng, poses)
     return Pose(
         name=name,
         phase=float(rng.uniform(0, 2 * math.pi)),
         stride=float(rng.uniform(*stride)),
-        knee_bend=float(rng.uniform(0, 0.1)) + (0.25 if running else 0),
-        leg_spread=float(rng.uniform(0, 0.08)),
-        lean=float(rng.normal(0.03, 0.04)) + (0.15 if running else 0),
+        knee_bend=float(rng.uniform(0, poses.knee_bend)) + (0.25 if running else 0),
+        leg_spread=float(rng.uniform(0, poses.leg_spread)),
+        lean=float(rng.normal(*poses.lean)) + (0.15 if running else 0),
         left_arm=arms[1],
         right_arm=arms[-1],
         carrying_side=carrying_side,
-        head_yaw=float(rng.normal(0, 0.25)),
+        head_yaw=float(rng.normal(0, poses.head_yaw)),
     )
 
 
-def _arms(person: Person, rng: np.random.Generator) -> tuple[dict[int, str], int]:
+def _arms(person: Person, rng: np.random.Generator, poses: Poses) -> tuple[dict[int, str], int]:
     """Return what each arm does (by side), and the side that carries."""
-    arms = {
-        side: choose(rng, {"swing": 0.8, "pocket": 0.12, "hold": 0.05, "up": 0.03})
-        for side in (1, -1)
-    }
-    if rng.random() < 0.03:
+    arms = {side: choose(rng, poses.arms) for side in (1, -1)}
+    if rng.random() < poses.crossed:
         arms = {1: "cross", -1: "cross"}
     belongings, bag = person.style.belongings, person.attributes["bag"]
     carried, side = person.attributes["carried"], belongings.carrying_side
@@ -181,9 +198,10 @@ def _occupy(
         arms[side] = "hold" if rng.random() < 0.6 else "carry"
 
 
-def _light(rng: np.random.Generator) -> Light:
-    azimuth, elevation = rng.uniform(-2.2, 2.2), rng.uniform(0.3, 1.3)
-    directed = float(rng.uniform(0.1, 0.9))
+def _light(rng: np.random.Generator, lights: Lights) -> Light:
+    azimuth = rng.uniform(-lights.azimuth, lights.azimuth)
+    elevation = rng.uniform(*lights.elevation)
+    directed = float(rng.uniform(*lights.directed))
     return Light(
         direction=(
             float(np.sin(azimuth) * np.cos(elevation)),
@@ -191,29 +209,29 @@ def _light(rng: np.random.Generator) -> Light:
             float(np.cos(azimuth) * np.cos(elevation)),
         ),
         directed=directed,
-        ambient=float(rng.uniform(0.45, 0.8)) * (1.15 - 0.5 * directed),
+        ambient=float(rng.uniform(*lights.ambient)) * (1.15 - 0.5 * directed),
         shadow_angle=float(rng.uniform(0, 2 * math.pi)),
-        shadow_length=float(rng.uniform(0.3, 2.2)),
-        shadow_strength=directed * float(rng.uniform(0.3, 0.8)),
+        shadow_length=float(rng.uniform(*lights.shadow_length)),
+        shadow_strength=directed * float(rng.uniform(*lights.shadow_strength)),
     )
 
 
-def _camera(rng: np.random.Generator) -> Camera:
-    warmth = rng.normal(0, 0.045)
-    cast = rng.normal(0, (0.03, 0.02, 0.03))
+def _camera(rng: np.random.Generator, cameras: Cameras) -> Camera:
+    warmth = rng.normal(*cameras.warmth)
+    cast = rng.normal(0, cameras.cast)
     return Camera(
         white_balance=(
             float(1 + warmth + cast[0]), float(1 + cast[1]), float(1 - warmth + cast[2]),
         ),
-        exposure=float(np.exp(rng.normal(0.08, 0.28))),
-        haze=max(0.0, float(rng.normal(0, 0.02))),
-        tone=float(rng.uniform(0, 0.45)),
-        contrast=float(rng.uniform(0.82, 1.25)),
-        brightness=float(rng.normal(0, 0.035)),
-        saturation=float(rng.uniform(0.65, 1.2)),
-        height=int(np.exp(rng.uniform(math.log(56), math.log(330)))),
-        blur=max(0.0, float(rng.normal(0.35, 0.6))),
-        noise=max(0.0, float(rng.normal(1.5, 3))),
-        jpeg_quality=int(rng.uniform(22, 98)),
-        sharpened=bool(rng.random() < 0.2),
+        exposure=float(np.exp(rng.normal(*cameras.exposure))),
+        haze=max(0.0, float(rng.normal(0, cameras.haze))),
+        tone=float(rng.uniform(*cameras.tone)),
+        contrast=float(rng.uniform(*cameras.contrast)),
+        brightness=float(rng.normal(0, cameras.brightness)),
+        saturation=float(rng.uniform(*cameras.saturation)),
+        height=int(np.exp(rng.uniform(math.log(cameras.rows[0]), math.log(cameras.rows[1])))),
+        blur=max(0.0, float(rng.normal(*cameras.blur))),
+        noise=max(0.0, float(rng.normal(*cameras.noise))),
+        jpeg_quality=int(rng.uniform(*cameras.jpeg_quality)),
+        sharpened=bool(rng.random() < cameras.sharpened),
     )  # fmt: skip

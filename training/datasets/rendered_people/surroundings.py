@@ -5,51 +5,90 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from training.datasets.rendered_people import surface_details as details
+from training.datasets.rendered_people.surface_details import Area
 from training.datasets.rendered_people.textures import Floats, lookup, textures
 from training.datasets.rendered_people.wardrobe import choose
 
 Tone = tuple[float, float, float]
 
-_GROUND_TONES: Mapping[str, Sequence[Tone]] = {
-    "asphalt": ((110, 110, 112), (90, 90, 94), (135, 134, 132)),
-    "tiles": ((170, 165, 158), (190, 186, 180), (140, 136, 130), (205, 200, 195)),
-    "grass": ((76, 100, 52), (92, 112, 62), (66, 82, 44)),
-    "wood": ((150, 100, 62), (120, 82, 54), (175, 136, 95)),
-    "concrete": ((165, 162, 156), (140, 138, 134), (185, 182, 176)),
-    "paving": ((148, 98, 84), (138, 120, 110), (160, 140, 122)),
-    "marble": ((215, 212, 206), (190, 190, 194)),
-}
-_GROUNDS = {
-    "asphalt": 0.25, "tiles": 0.2, "grass": 0.09, "wood": 0.08, "concrete": 0.23, "paving": 0.1,
-    "marble": 0.05,
-}  # fmt: skip
-_WALL_TONES: Mapping[str, Sequence[Tone]] = {
-    "brick": ((145, 90, 74), (168, 140, 118), (118, 84, 74)),
-    "plain": (
-        (200, 198, 192), (222, 220, 214), (160, 165, 170), (120, 118, 115), (205, 194, 168),
-        (90, 92, 98),
+
+@dataclass(frozen=True)
+class Kind:
+    """A ground or wall: how often it comes, its tones, its detail, the most panes on it."""
+
+    often: float
+    tones: Sequence[Tone]
+    detail: Callable[[Area], None] | None = None
+    panes: int = 0
+    rough: float = 0.05
+
+
+_TOWN_GROUNDS: Mapping[str, Kind] = {
+    "asphalt": Kind(0.25, ((110, 110, 112), (90, 90, 94), (135, 134, 132)), details.road_line),
+    "tiles": Kind(
+        0.2, ((170, 165, 158), (190, 186, 180), (140, 136, 130), (205, 200, 195)), details.tiles
     ),
-    "panel": ((170, 172, 176), (120, 130, 140), (70, 74, 80)),
-    "shop": ((80, 80, 84), (150, 146, 140)),
-    "clutter": ((110, 110, 108), (150, 145, 140), (80, 84, 82)),
-    "foliage": ((48, 68, 38), (66, 84, 52), (88, 96, 70)),
-    "tile": ((205, 208, 210), (176, 190, 194)),
+    "grass": Kind(0.09, ((76, 100, 52), (92, 112, 62), (66, 82, 44)), rough=0.2),
+    "wood": Kind(0.08, ((150, 100, 62), (120, 82, 54), (175, 136, 95)), details.planks),
+    "concrete": Kind(0.23, ((165, 162, 156), (140, 138, 134), (185, 182, 176))),
+    "paving": Kind(0.1, ((148, 98, 84), (138, 120, 110), (160, 140, 122)), details.paving),
+    "marble": Kind(0.05, ((215, 212, 206), (190, 190, 194)), details.tiles),
+}
+_TOWN_WALLS: Mapping[str, Kind] = {
+    "brick": Kind(
+        0.15, ((145, 90, 74), (168, 140, 118), (118, 84, 74)), details.bricks, panes=2
+    ),
+    "plain": Kind(
+        0.22,
+        (
+            (200, 198, 192), (222, 220, 214), (160, 165, 170), (120, 118, 115), (205, 194, 168),
+            (90, 92, 98),
+        ),
+        panes=2,
+    ),
+    "panel": Kind(
+        0.15, ((170, 172, 176), (120, 130, 140), (70, 74, 80)), details.panels, panes=2
+    ),
+    "shop": Kind(0.16, ((80, 80, 84), (150, 146, 140)), panes=7),
+    "clutter": Kind(0.14, ((110, 110, 108), (150, 145, 140), (80, 84, 82)), panes=10),
+    "foliage": Kind(0.12, ((48, 68, 38), (66, 84, 52), (88, 96, 70)), details.leaves),
+    "tile": Kind(0.06, ((205, 208, 210), (176, 190, 194)), details.wall_tiles),
 }  # fmt: skip
-_WALLS = {
-    "brick": 0.15, "plain": 0.22, "panel": 0.15, "shop": 0.16, "clutter": 0.14, "foliage": 0.12,
-    "tile": 0.06,
+PLACES: Mapping[str, tuple[Mapping[str, Kind], Mapping[str, Kind]]] = {
+    "town": (_TOWN_GROUNDS, _TOWN_WALLS),
+    "town and country": (
+        {
+            **_TOWN_GROUNDS,
+            "slabs": Kind(0.2, ((172, 170, 166), (150, 148, 146), (188, 182, 172)), details.slabs),
+            "crossing": Kind(0.08, ((98, 98, 100), (116, 114, 112)), details.crossing),
+            "earth": Kind(0.1, ((132, 112, 88), (150, 132, 104), (112, 98, 82)), rough=0.14),
+        },
+        {
+            **_TOWN_WALLS,
+            "horizon": Kind(0.16, ((96, 100, 92), (120, 116, 110), (70, 80, 66)), details.horizon),
+            "cars": Kind(0.14, ((150, 146, 140), (112, 112, 112), (96, 104, 90)), details.cars),
+            "stairs": Kind(0.07, ((166, 162, 156), (132, 130, 128)), details.treads),
+        },
+    ),
+    "indoors and works": (
+        {
+            "terrazzo": Kind(0.25, ((196, 188, 176), (176, 176, 172)), details.speckles),
+            "carpet": Kind(0.2, ((92, 98, 108), (120, 104, 96), (84, 92, 88)), details.carpet),
+            "cobbles": Kind(0.18, ((126, 124, 122), (148, 138, 128)), details.cobbles),
+            "rubber": Kind(0.17, ((74, 76, 80), (104, 108, 112)), details.studs),
+            "gravel": Kind(0.2, ((168, 160, 148), (138, 134, 130)), details.pebbles, rough=0.12),
+        },
+        {
+            "shutter": Kind(0.2, ((158, 160, 160), (128, 138, 140)), details.slats),
+            "glass": Kind(0.24, ((138, 152, 160), (106, 120, 126)), details.curtain_wall),
+            "shelves": Kind(0.22, ((150, 148, 146), (96, 94, 92)), details.shelves),
+            "fence": Kind(0.16, ((88, 90, 82), (112, 106, 98)), details.bars),
+            "blocks": Kind(0.18, ((182, 180, 172), (150, 150, 146)), details.blocks, panes=1),
+        },
+    ),
 }  # fmt: skip
-_MOST_PANES = {"shop": 7, "clutter": 10, "panel": 2, "brick": 2, "plain": 2}
-
-
-@dataclass
-class _Area:
-    """Places ``x``, ``y`` ``(h, w)`` of a flat area, and its colour so far ``(h, w, 3)``."""
-
-    x: Floats
-    y: Floats
-    colour: Floats
-    rng: np.random.Generator
+"""Grounds and walls by name; see ``settings`` for who uses which."""
 
 
 def muted(rng: np.random.Generator, vivid: float = 0.08) -> Tone:
@@ -60,9 +99,13 @@ def muted(rng: np.random.Generator, vivid: float = 0.08) -> Tone:
     return red, green, blue
 
 
-def ground(x: Floats, z: Floats, rng: np.random.Generator) -> Floats:
-    """Return the colour of the ground at ``x``, ``z`` ``(h, w)``."""
-    kind = choose(rng, _GROUNDS)
+def ground(x: Floats, z: Floats, rng: np.random.Generator, places: str = "town") -> Floats:
+    """Return the colour of the ground at ``x``, ``z`` ``(h, w)``.
+
+    Raises:
+        KeyError: If there are no such places.
+    """
+    kind = _drawn(PLACES[places][0], rng)
     turn = rng.uniform(-0.7, 0.7)
     across, along = x * np.cos(turn) + z * np.sin(turn), z * np.cos(turn) - x * np.sin(turn)
     shift = rng.random(4) * 5
@@ -71,12 +114,10 @@ def ground(x: Floats, z: Floats, rng: np.random.Generator) -> Floats:
         tiles.coarse[rng.integers(8)], across * 0.11 + shift[0], along * 0.11 + shift[1]
     )
     fine = lookup(tiles.fine[rng.integers(4)], across * 0.6 + shift[2], along * 0.6 + shift[3])
-    rough = 0.2 if kind == "grass" else 0.05
-    colour = _tone(_GROUND_TONES[kind], rng) * (1 + (0.07 * coarse + rough * fine)[..., None])
-    area = _Area(across, along, colour, rng)
-    detail = _GROUND_DETAILS.get(kind)
-    if detail is not None:
-        detail(area)
+    colour = _tone(kind.tones, rng) * (1 + (0.07 * coarse + kind.rough * fine)[..., None])
+    area = Area(across, along, colour, rng)
+    if kind.detail is not None:
+        kind.detail(area)
     if rng.random() < 0.3:
         beyond = along > rng.uniform(-3, 2)
         area.colour[beyond] *= ((1.2, 1.2, 1.2), (0.75, 0.75, 0.78), (0.8, 0.9, 0.78))[
@@ -85,20 +126,27 @@ def ground(x: Floats, z: Floats, rng: np.random.Generator) -> Floats:
     return area.colour
 
 
-def wall(x: Floats, y: Floats, rng: np.random.Generator) -> Floats:
-    """Return the colour of what stands behind, at ``x``, ``y`` ``(h, w)``."""
-    kind = choose(rng, _WALLS)
+def wall(x: Floats, y: Floats, rng: np.random.Generator, places: str = "town") -> Floats:
+    """Return the colour of what stands behind, at ``x``, ``y`` ``(h, w)``.
+
+    Raises:
+        KeyError: If there are no such places.
+    """
+    kind = _drawn(PLACES[places][1], rng)
     shift = rng.random(2) * 5
     stains = lookup(textures().coarse[rng.integers(8)], x * 0.13 + shift[0], y * 0.13 + shift[1])
-    colour = _tone(_WALL_TONES[kind], rng) * (1 + 0.06 * stains[..., None])
-    area = _Area(x, y, colour, rng)
-    detail = _WALL_DETAILS.get(kind)
-    if detail is not None:
-        detail(area)
-    for _ in range(int(rng.integers(0, _MOST_PANES.get(kind, 0) + 1))):
+    colour = _tone(kind.tones, rng) * (1 + 0.06 * stains[..., None])
+    area = Area(x, y, colour, rng)
+    if kind.detail is not None:
+        kind.detail(area)
+    for _ in range(int(rng.integers(0, kind.panes + 1))):
         _pane(area, stains)
     area.colour[np.abs(y) < 0.12] *= 0.7
     return area.colour
+
+
+def _drawn(kinds: Mapping[str, Kind], rng: np.random.Generator) -> Kind:
+    return kinds[choose(rng, {name: kind.often for name, kind in kinds.items()})]
 
 
 def _tone(tones: Sequence[Tone], rng: np.random.Generator) -> Floats:
@@ -106,61 +154,7 @@ def _tone(tones: Sequence[Tone], rng: np.random.Generator) -> Floats:
     return (tone + rng.normal(0, 7) + rng.normal(0, 2.5, 3)).astype(np.float32)
 
 
-def _squares(area: _Area, size: float, aspect: float) -> None:
-    joint = np.abs((area.x * size) % 1 - 0.5) > 0.47
-    joint |= np.abs((area.y * size * aspect) % 1 - 0.5) > 0.47
-    area.colour[joint] *= area.rng.uniform(0.7, 0.92)
-    if area.rng.random() < 0.4:
-        odd = (np.floor(area.x * size) + np.floor(area.y * size)) % 2 == 1
-        area.colour[odd] *= 0.82
-
-
-def _tiles(area: _Area) -> None:
-    _squares(area, area.rng.uniform(1.2, 4), 1.0)
-
-
-def _paving(area: _Area) -> None:
-    _squares(area, 6.0, 0.5)
-
-
-def _planks(area: _Area) -> None:
-    width = area.rng.uniform(5, 9)
-    area.colour *= (1 + 0.14 * np.sin(np.floor(area.x * width) * 77.7))[..., None]
-    area.colour[(area.x * width) % 1 < 0.06] *= 0.7
-
-
-def _road_line(area: _Area) -> None:
-    if area.rng.random() < 0.3:
-        area.colour[np.abs(area.x - area.rng.uniform(-1, 1)) < 0.08] = (205, 203, 194)
-
-
-def _bricks(area: _Area) -> None:
-    row = np.floor(area.y * 9)
-    place = area.x * 4.2 + 0.5 * (row % 2)
-    mortar = ((area.y * 9) % 1 < 0.14) | (place % 1 < 0.07)
-    area.colour *= (1 + 0.08 * np.sin(row * 12.3 + np.floor(place) * 7.7))[..., None]
-    area.colour[mortar] *= 1.18
-
-
-def _panels(area: _Area) -> None:
-    width = area.rng.uniform(0.7, 2)
-    area.colour[(area.x * width + area.rng.random()) % 1 < 0.05] *= 0.65
-
-
-def _wall_tiles(area: _Area) -> None:
-    size = area.rng.uniform(2, 6)
-    area.colour[((area.x * size) % 1 < 0.05) | ((area.y * size) % 1 < 0.05)] *= 0.85
-
-
-def _leaves(area: _Area) -> None:
-    shift = area.rng.random(2) * 5
-    tile = textures().fine[area.rng.integers(4)]
-    area.colour *= (
-        1 + 0.3 * lookup(tile, area.x * 0.5 + shift[0], area.y * 0.5 + shift[1])[..., None]
-    )
-
-
-def _pane(area: _Area, stains: Floats) -> None:
+def _pane(area: Area, stains: Floats) -> None:
     """Put a window, door or sign on a wall."""
     rng = area.rng
     left, width = rng.uniform(-3, 3), rng.uniform(0.2, 1.6)
@@ -172,11 +166,3 @@ def _pane(area: _Area, stains: Floats) -> None:
     frame = np.abs(np.abs(area.x - left) - width / 2) < 0.03
     frame |= np.abs(area.y - low - height) < 0.03
     area.colour[within & frame] = tone * 0.5
-
-
-_GROUND_DETAILS: Mapping[str, Callable[[_Area], None]] = {
-    "asphalt": _road_line, "tiles": _tiles, "marble": _tiles, "paving": _paving, "wood": _planks,
-}  # fmt: skip
-_WALL_DETAILS: Mapping[str, Callable[[_Area], None]] = {
-    "brick": _bricks, "panel": _panels, "tile": _wall_tiles, "foliage": _leaves,
-}  # fmt: skip

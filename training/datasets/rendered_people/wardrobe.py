@@ -210,6 +210,21 @@ CARRIED: Weights = {
     "none": 8.5, "phone": 1.3, "book": 0.6, "papers": 0.5, "box": 0.5, "cup": 0.6, "bottle": 0.6,
     "umbrella": 0.7,
 }  # fmt: skip
+WARM_WEATHER: Sequence[str] = ("tank top", "t-shirt", "dress")
+"""Nobody wears a scarf over them."""
+
+
+def carried_shades(kind: str) -> Weights:
+    """Return how often a carried thing has which colour."""
+    few: Mapping[str, Weights] = {"papers": {"white": 1}, "phone": {"black": 1}, "box": BOX_SHADES}
+    return few.get(kind, EVERY_SHADE)
+
+
+def headwear_shades(kind: str) -> Weights:
+    """Return how often headwear has which colour."""
+    return HELMET_SHADES if kind == "helmet" else HEADWEAR_SHADES
+
+
 GLASSES: Weights = {"none": 6, "glasses": 1.5, "sunglasses": 0.8}
 AGES: Weights = {"adult": 0.88, "child": 0.05, "elderly": 0.07}
 
