@@ -15,6 +15,7 @@ from training.config import CaptionedRunConfig, LoopConfig, RenderedRunConfig, T
 from training.contracts import CaptionedMethod
 from training.data_fingerprints import fingerprint_of, fingerprint_of_rendered, keep_fingerprint
 from training.datasets.captioned_crops import CaptionedCrops, caption_rows
+from training.datasets.rendered_people.settings import SettingName
 from training.datasets.rendered_people.shards import (
     Progress,
     RenderedCrops,
@@ -119,6 +120,9 @@ def prepare_rendered(config: RenderedRunConfig, folder: Path, on_progress: Progr
         people=data.people,
         sightings=data.sightings,
         seed=data.seed,
+        setting=data.setting,
+        evenness=data.evenness,
+        siblings=data.siblings,
         on_progress=on_progress,
     )
     keep_fingerprint(fingerprint_of_rendered(crops), folder)
@@ -161,18 +165,33 @@ def build_method(
             )
 
 
-def prepare_people(
+def prepare_people(  # noqa: PLR0913  one recipe, named value by value
     folder: Path,
     *,
     people: int,
     sightings: int,
     seed: int,
     on_progress: Progress,
+    setting: SettingName = "training",
+    evenness: float = 0.0,
+    siblings: float = 0.0,
 ) -> RenderedCrops:
     """Return rendered people from below ``folder``, rendering them first if they are not there."""
-    shards = folder / f"people-{people}x{sightings}-seed-{seed}"
+    kind = (f"-{setting}" if setting != "training" else "") + (
+        f"-evenness-{evenness:g}-siblings-{siblings:g}" if evenness or siblings else ""
+    )
+    shards = folder / f"people-{people}x{sightings}-seed-{seed}{kind}"
     logger.info("people in %s", shards)
-    render_shards(shards, people=people, sightings=sightings, seed=seed, on_progress=on_progress)
+    render_shards(
+        shards,
+        people=people,
+        sightings=sightings,
+        seed=seed,
+        setting=setting,
+        evenness=evenness,
+        siblings=siblings,
+        on_progress=on_progress,
+    )
     return load_shards(shards)
 
 

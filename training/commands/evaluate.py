@@ -14,6 +14,7 @@ from training.commands.progress_bars import console, progress_bar
 from training.data_fingerprints import fingerprint_of
 from training.datasets.captioned_crops import Split
 from training.datasets.catalogue import CATALOGUE, reader_of
+from training.datasets.rendered_people.settings import SettingName
 from training.datasets.rendered_people.shards import RenderedCrops
 from training.datasets.sources import gallery_of
 from training.evaluation.captioned import (
@@ -64,6 +65,9 @@ def evaluate_model(  # noqa: PLR0913  one option each
             min=0, help=f"Of rendered people, by default {HELD_OUT_SEED}; else of the intervals, 0."
         ),
     ] = None,
+    setting: Annotated[
+        SettingName, typer.Option(help="Of rendered people; held_out flatters least.")
+    ] = "training",
     captions: Annotated[int, typer.Option(min=1, help="Full captions of each person.")] = 1,
     rerank: Annotated[
         Literal["none", "rvn", "nafs_shipped"],
@@ -96,7 +100,7 @@ def evaluate_model(  # noqa: PLR0913  one option each
         if dataset == RENDERED:
             _require_no_page(report)
             drawn = HELD_OUT_SEED if seed is None else seed
-            crops = _held_out_crops(root, (people, sightings, drawn))
+            crops = _held_out_crops(root, (people, sightings, drawn), setting)
             encoder = load_encoder(model)
             figures = evaluate(
                 encoder,
@@ -166,11 +170,18 @@ def _curves_of(model: str) -> Path | None:
     return curves if curves.is_file() else None
 
 
-def _held_out_crops(data: Path, held_out: tuple[int, int, int]) -> RenderedCrops:
+def _held_out_crops(
+    data: Path, held_out: tuple[int, int, int], setting: SettingName
+) -> RenderedCrops:
     people, sightings, seed = held_out
     with progress_bar("rendering held-out people") as on_progress:
         return prepare_people(
-            data, people=people, sightings=sightings, seed=seed, on_progress=on_progress
+            data,
+            people=people,
+            sightings=sightings,
+            seed=seed,
+            setting=setting,
+            on_progress=on_progress,
         )
 
 

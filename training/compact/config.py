@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import Field
 
 from models.schema import Schema
+from training.datasets.rendered_people.settings import SettingName
 
 
 class RenderedPeopleConfig(Schema):
@@ -17,6 +18,12 @@ class RenderedPeopleConfig(Schema):
     people: int = Field(ge=2)
     sightings: int = Field(ge=2)
     seed: int = Field(ge=0)
+    setting: SettingName = "training"
+    """How bodies, scenes and cameras are distributed; ``held_out`` is for tests."""
+    evenness: float = Field(default=0.0, ge=0, le=1)
+    """Above 0 rare things become more frequent; 1 makes all as frequent as another."""
+    siblings: float = Field(default=0.0, ge=0, le=0.5)
+    """The share of people who equal the one before them but for one thing."""
     captions_per_crop: int = Field(ge=1)
     """Full captions, and as many short queries, written for each picture before training."""
 

@@ -26,6 +26,7 @@ from training.datasets.captioned_crops import (
 )
 from training.datasets.rendered_captions import PeoplePerSplit
 from training.datasets.rendered_people.export import Progress
+from training.datasets.rendered_people.settings import SettingName
 from training.evaluation.captioned_gallery import CaptionedGallery
 
 
@@ -70,6 +71,12 @@ class RenderedCaptionsConfig(Schema):
     height: int = Field(default=384, ge=16)
     width: int = Field(default=128, ge=16)
     seed: int = Field(ge=0)
+    setting: SettingName = "training"
+    """How bodies, scenes and cameras are distributed; ``held_out`` is for tests."""
+    evenness: float = Field(default=0.0, ge=0, le=1)
+    """Above 0 rare things become more frequent; 1 makes all as frequent as another."""
+    siblings: float = Field(default=0.0, ge=0, le=0.5)
+    """The share of people who equal the one before them but for one thing."""
 
 
 CaptionedDataConfig = Annotated[
@@ -148,6 +155,9 @@ def _rendered(config: RenderedCaptionsConfig, on_progress: Progress | None) -> C
         sightings=config.sightings,
         captions=config.captions,
         seed=config.seed,
+        setting=config.setting,
+        evenness=config.evenness,
+        siblings=config.siblings,
         size=(config.width, config.height),
         on_progress=on_progress,
     )
