@@ -1,4 +1,4 @@
-"""The sizes of NAFS's towers where no start brings them: as published, and for a CPU."""
+"""The sizes of NAFS's towers where no start brings them."""
 
 from typing import Self
 
@@ -64,13 +64,3 @@ class TextTower(Schema):
             "text_segments": _SEGMENTS,
             "text_norm_epsilon": _NORM_EPSILON,
         }
-
-
-COMPACT_IMAGE = ImageTower(
-    widths=(32, 64, 128, 256), depths=(2, 2, 2, 2), block="basic", height=192, width=48
-)
-"""Stripes are of 4 and 6 rows of the last maps, as they must be even to be shuffled."""
-COMPACT_TEXT = TextTower(
-    width=192, layers=2, heads=4, inner_width=768, positions=64, vocabulary_limit=3000
-)
-COMPACT_CAPTION_TOKENS = 64

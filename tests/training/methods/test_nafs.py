@@ -28,10 +28,8 @@ from tests.training.small_nafs import (
     CAPTIONS,
     IMAGE_TOWER,
     batch,
-    config,
     crops,
     same,
-    samples,
     small,
     steps,
 )
@@ -39,7 +37,6 @@ from training.contracts import ParameterGroup, Sample
 from training.crop_transforms import UNVARIED, CropTransform
 from training.methods.nafs import PUBLISHED, NafsConfig, NafsMethod, build
 from training.nafs.batches import NafsBatch
-from training.nafs.towers import COMPACT_CAPTION_TOKENS, COMPACT_IMAGE, COMPACT_TEXT
 from training.optimisers import make_optimiser
 from training.terms import LossTerms
 
@@ -289,23 +286,3 @@ def test_published_values_are_the_defaults() -> None:
     assert (plain.image.height, plain.image.width, plain.caption_tokens) == (384, 128, 100)
     assert (PUBLISHED.kind, PUBLISHED.betas, PUBLISHED.epsilon) == ("adam", (0.9, 0.999), 1e-8)
     assert NafsConfig.model_validate_json(plain.model_dump_json()) == plain
-
-
-def test_the_compact_network_fits_into_25_megabytes(tmp_path: Path) -> None:
-    compact = config(
-        image=COMPACT_IMAGE,
-        text=COMPACT_TEXT,
-        caption_tokens=COMPACT_CAPTION_TOKENS,
-        stored_precision="fp16",
-    )
-    folder = tmp_path / "run"
-    folder.mkdir()
-    words = [f"{n:04d} {CAPTIONS[n % 6]}" for n in range(3000)] * 3  # fill the vocabulary
-    method = build(compact, PUBLISHED, classes=1000, seed=1, captions=words, folder=folder)
-    assert method.encoder().sizes.vocabulary_size == 3000
-    stored = method.stored_model(method.network.state_dict())
-    assert sum(t.numel() for t in stored.tensors.values()) <= 12_500_000
-    assert sum(t.numel() * t.element_size() for t in stored.tensors.values()) <= 25_000_000
-    drawn = method.batch_maker(samples()[:2], crops()[:2], 0)
-    assert drawn.pixels.shape == (2, 3, 192, 48)
-    assert torch.isfinite(method.network.train()(drawn).total())
