@@ -171,7 +171,8 @@ def test_losses_of_two_processes_are_those_of_one(runs: Runs) -> None:
         for name, value in expected.items():
             # Masked words stay with their process, weighted so that the mean is that of all.
             mean = sum(terms[name] for terms in found) / WORLD
-            assert mean == pytest.approx(value, rel=1e-5)
+            # The third batch is seen by weights that rounding has moved apart.
+            assert mean == pytest.approx(value, rel=1e-6 if step < 2 else 1e-5)
             assert name == "mlm" or found[0][name] == found[1][name]
 
 
