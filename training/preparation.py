@@ -1,16 +1,18 @@
 """From a configuration to a recipe: data, method, batches, learning rates."""
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypedDict
 
-from models.encoders.compact_dual import VOCABULARY_FILE
+from models.encoders.compact_dual import VOCABULARY_FILE, WORDS_FILE
 from models.tokenizers.bert_wordpiece import WordPieces
 from training.captioned_batches import CaptionedBatches, Share
 from training.captioning import write_full_captions, write_short_queries
 from training.compact.corpus import Corpus, group_by_person, piece_captions
 from training.compact.rendered_batches import RenderedBatches
 from training.compact.schedule import sample_factor
+from training.compact.unknown_words import unknown_words
 from training.config import CaptionedRunConfig, LoopConfig, RenderedRunConfig, TrainConfig
 from training.contracts import CaptionedMethod
 from training.data_fingerprints import fingerprint_of, fingerprint_of_rendered, keep_fingerprint
@@ -33,7 +35,7 @@ from training.methods.nafs import NafsConfig
 from training.methods.sg_iha import SgIhaConfig
 from training.selection import validated_split
 from training.validation import measure_gallery
-from training.vocabulary import write_vocabulary
+from training.vocabulary import write_vocabulary, write_words
 
 logger = logging.getLogger(__name__)
 
@@ -203,16 +205,25 @@ def prepare_corpus(config: RenderedRunConfig, crops: RenderedCrops, run: Path) -
     logger.info("wrote %d captions", 2 * count * len(crops.images))
     vocabulary = run / VOCABULARY_FILE
     model = config.method.model
-    if not vocabulary.exists():
-        texts = (text for captions in (full, short) for kept in captions.texts for text in kept)
-        # A run that is stopped here must not find half of it when it goes on.
-        partial = vocabulary.with_suffix(".partial")
-        write_vocabulary(texts, model.vocabulary_limit, partial)
-        partial.replace(vocabulary)
+    texts = [text for captions in (full, short) for kept in captions.texts for text in kept]
+    # A run that is stopped here must not find half of a file when it goes on.
+    _write_once(vocabulary, lambda path: write_vocabulary(texts, model.vocabulary_limit, path))
+    _write_once(run / WORDS_FILE, lambda path: write_words(texts, path))
+    words = (run / WORDS_FILE).read_text(encoding="utf-8").split()
+    pieces = vocabulary.read_text(encoding="utf-8").split()
     word_pieces = WordPieces(vocabulary, model.max_tokens)
     return Corpus(
         crops=crops,
         full=piece_captions(full, word_pieces, model.max_tokens),
         short=piece_captions(short, word_pieces, model.max_tokens),
         people=group_by_person(crops.person_ids),
+        unknown=unknown_words(pieces, frozenset(words)),
     )
+
+
+def _write_once(path: Path, write: Callable[[Path], int]) -> None:
+    if path.exists():
+        return
+    partial = path.with_suffix(".partial")
+    write(partial)
+    partial.replace(path)

@@ -1,10 +1,12 @@
-"""Make a WordPiece vocabulary from captions.
+"""Make a WordPiece vocabulary from captions, and list their words.
 
 Every printable ASCII character is in it, at the beginning and inside of words, so that any
 English sentence can be spelt even where no caption had its words.
 """
 
+import re
 import string
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -13,6 +15,9 @@ from tokenizers import BertWordPieceTokenizer
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 UNKNOWN = SPECIAL.index("[UNK]")
 CHARACTERS = string.ascii_lowercase + string.digits + string.punctuation
+FEWEST_USES = 3
+"""A piece or a word that occurs less often is not learned."""
+_WORD = re.compile(r"[a-z0-9]+")
 
 
 def write_vocabulary(texts: Iterable[str], limit: int, path: Path) -> int:
@@ -25,7 +30,7 @@ def write_vocabulary(texts: Iterable[str], limit: int, path: Path) -> int:
     tokenizer.train_from_iterator(
         texts,
         vocab_size=limit,
-        min_frequency=3,
+        min_frequency=FEWEST_USES,
         show_progress=False,
         special_tokens=first,
     )
@@ -33,3 +38,11 @@ def write_vocabulary(texts: Iterable[str], limit: int, path: Path) -> int:
     pieces = [piece for piece, _ in numbered]
     path.write_text("".join(f"{piece}\n" for piece in pieces), encoding="utf-8")
     return len(pieces)
+
+
+def write_words(texts: Iterable[str], path: Path) -> int:
+    """Write the lower-case words of ASCII captions, sorted, one a line; return their number."""
+    counts = Counter(word for text in texts for word in _WORD.findall(text.lower()))
+    words = sorted(word for word, count in counts.items() if count >= FEWEST_USES)
+    path.write_text("".join(f"{word}\n" for word in words), encoding="utf-8")
+    return len(words)

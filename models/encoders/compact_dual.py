@@ -29,6 +29,7 @@ from models.tokenizers.bert_wordpiece import Tokens, WordPieces
 from models.unit_rows import unit_rows
 
 VOCABULARY_FILE = "vocab.txt"
+WORDS_FILE = "words.txt"
 
 
 class CompactDualSizes(Schema):
@@ -50,6 +51,7 @@ class CompactDualSizes(Schema):
     max_tokens: int = Field(ge=3, le=512)
     vocabulary_size: int = Field(ge=5, le=1_000_000)
     vocabulary_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    words_sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
 
     @model_validator(mode="after")
     def _fit_together(self) -> Self:
@@ -198,9 +200,14 @@ class CompactDual(nn.Module):
         """Return unit rows float32 ``(n, d)`` of pooled image features ``(n, f)``."""
         return functional.normalize(self.image_projection(features).float(), dim=1)
 
-    def text_rows(self, tokens: Tokens) -> torch.Tensor:
-        """Return unit rows float32 ``(n, d)`` of n descriptions."""
-        return functional.normalize(self.text_projection(self.text_tower(tokens)).float(), dim=1)
+    def text_features(self, tokens: Tokens) -> torch.Tensor:
+        """Return pooled features float32 ``(n, f)`` of n descriptions."""
+        features: torch.Tensor = self.text_tower(tokens)
+        return features
+
+    def text_rows(self, features: torch.Tensor) -> torch.Tensor:
+        """Return unit rows float32 ``(n, d)`` of pooled text features ``(n, f)``."""
+        return functional.normalize(self.text_projection(features).float(), dim=1)
 
 
 class CompactDualEncoder:
@@ -247,7 +254,8 @@ class CompactDualEncoder:
     def _text_rows(self, texts: Sequence[str]) -> torch.Tensor:
         ids, mask = self._word_pieces(texts)
         with self._autocast():
-            return self._network.text_rows(Tokens(ids.to(self._device), mask.to(self._device)))
+            tokens = Tokens(ids.to(self._device), mask.to(self._device))
+            return self._network.text_rows(self._network.text_features(tokens))
 
     def _autocast(self) -> torch.autocast:
         reduced = self._dtype is not torch.float32

@@ -163,7 +163,7 @@ def test_text_row_ignores_what_stands_behind_the_end(model: Path) -> None:
     short = Tokens(torch.tensor([[2, 5, 3]]), torch.ones(1, 3, dtype=torch.long))
     padded = Tokens(torch.tensor([[2, 5, 3, 7]]), torch.tensor([[1, 1, 1, 0]]))
     with torch.no_grad():
-        difference = network.text_rows(short) - network.text_rows(padded)
+        difference = network.text_features(short) - network.text_features(padded)
     assert difference.abs().max() < 1e-6
 
 

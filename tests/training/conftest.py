@@ -48,7 +48,14 @@ def config(tmp_path: Path) -> RenderedRunConfig:
                     {"height": 24, "width": 8, "people_per_batch": 4, "samples": 80},
                     {"height": 36, "width": 12, "people_per_batch": 4, "samples": 80},
                 ],
-                "objective": {"short_queries": 2, "attribute_weight": 0.5, "unknown_pieces": 0.02},
+                "objective": {
+                    "short_queries": 2,
+                    "attribute_weight": 0.5,
+                    "claim_weight": 0.25,
+                    "unknown_pieces": 0.02,
+                    "unknown_words": 0.3,
+                    "memory": 20,
+                },
                 "augmentation": {
                     "flip": 0.5,
                     "crop_height": 0.05,

@@ -11,6 +11,7 @@ from models.tokenizers.bert_wordpiece import Tokens
 from training.compact.augmentation import augment
 from training.compact.config import AugmentationConfig, ObjectiveConfig, Phase
 from training.compact.corpus import Corpus, PiecedCaptions
+from training.compact.unknown_words import insert_unknown_words
 from training.datasets.rendered_people.attributes import agreement
 from training.vocabulary import SPECIAL, UNKNOWN
 
@@ -30,6 +31,10 @@ class Batch:
     """``(n, t)``, in the crops' order."""
     short: Tokens
     """``(k * n, t)``, k times in the crops' order."""
+    full_claims: torch.Tensor
+    """What the full captions permit, as bit masks: int32 ``(n, s)``."""
+    short_claims: torch.Tensor
+    """What the short queries permit: int32 ``(k * n, s)``."""
     full_truth: torch.Tensor
     """Of every full caption and crop ``(n, n)``: 1 true, 0 false, -1 undecided."""
     short_truth: torch.Tensor
@@ -48,8 +53,12 @@ def draw_batch(
     objective: ObjectiveConfig,
     rng: np.random.Generator,
 ) -> Batch:
-    """Draw people, two sightings of each, and captions; vary and prepare them."""
-    people = rng.choice(len(corpus.people), phase.people_per_batch, replace=False)
+    """Draw people, two sightings of each, and captions; vary and prepare them.
+
+    People are drawn in pairs of neighbours, for those are siblings where the data has some: who
+    differ in one thing are to be told apart by it.
+    """
+    people = _draw_people(len(corpus.people), phase.people_per_batch, rng)
     columns = rng.permuted(np.tile(np.arange(corpus.people.shape[1]), (len(people), 1)), axis=1)
     chosen = np.take_along_axis(corpus.people[people], columns[:, :2], axis=1)
     crops = chosen.T.reshape(-1)  # (2 * people,)
@@ -57,16 +66,17 @@ def draw_batch(
     pixels, values = augment(
         corpus.crops.images[crops], corpus.crops.values[crops], size, augmentation, rng
     )
-    full, full_claims = _draw_captions(corpus.full, crops, 1, objective, rng)
-    short, short_claims = _draw_captions(
-        corpus.short, crops, objective.short_queries, objective, rng
-    )
+    full, full_claims = _draw_captions(corpus, corpus.full, crops, objective, rng)
+    repeated = np.tile(crops, objective.short_queries)
+    short, short_claims = _draw_captions(corpus, corpus.short, repeated, objective, rng)
     seen = values.numpy().astype(np.int8)
     return Batch(
         pixels=pixels.div_(255).sub_(PIXEL_MEAN[0]).div_(PIXEL_STD[0]),
         values=values,
         full=full,
         short=short,
+        full_claims=torch.from_numpy(full_claims),
+        short_claims=torch.from_numpy(short_claims),
         full_truth=state_truth(full_claims, seen),
         short_truth=state_truth(short_claims, seen),
     )
@@ -89,17 +99,24 @@ def state_truth(claims: npt.NDArray[np.int32], values: npt.NDArray[np.int8]) -> 
     return torch.from_numpy(truth)
 
 
+def _draw_people(there: int, count: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
+    """Return different people ``(count,)``, most of them beside their neighbour by number."""
+    pairs = rng.permutation(-(-there // 2))
+    people = np.stack([2 * pairs, 2 * pairs + 1], axis=1).reshape(-1)
+    return people[people < there][:count]
+
+
 def _draw_captions(
+    corpus: Corpus,
     captions: PiecedCaptions,
     crops: npt.NDArray[np.int64],
-    count: int,
     objective: ObjectiveConfig,
     rng: np.random.Generator,
 ) -> tuple[Tokens, npt.NDArray[np.int32]]:
-    repeated = np.tile(crops, count)
-    columns = rng.integers(captions.ids.shape[1], size=len(repeated))
-    ids = captions.ids[repeated, columns]  # (count * n, t)
+    columns = rng.integers(captions.ids.shape[1], size=len(crops))
+    ids = captions.ids[crops, columns]  # (count, t)
+    ids = insert_unknown_words(ids, corpus.unknown, objective.unknown_words, rng)
     ids = ids[:, : int((ids != 0).sum(1).max())]
     hidden = (rng.random(ids.shape) < objective.unknown_pieces) & (ids >= len(SPECIAL))
     pieces = torch.from_numpy(np.where(hidden, UNKNOWN, ids)).long()
-    return Tokens(pieces, (pieces != 0).long()), captions.claims[repeated, columns]
+    return Tokens(pieces, (pieces != 0).long()), captions.claims[crops, columns]

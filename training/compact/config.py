@@ -60,8 +60,14 @@ class ObjectiveConfig(Schema):
     short_queries: int = Field(ge=1)
     """Short queries a picture in a batch, beside its one full caption."""
     attribute_weight: float = Field(ge=0)
+    claim_weight: float = Field(default=0.0, ge=0)
+    """Of saying from the words alone what a description claims."""
     unknown_pieces: float = Field(ge=0, lt=1)
     """The share of word pieces replaced by the unknown piece while training."""
+    unknown_words: float = Field(default=0.0, ge=0, le=1)
+    """The share of descriptions into which words that mean nothing are put while training."""
+    memory: int = Field(default=0, ge=0)
+    """How many crops of earlier steps a description must also be told from."""
 
 
 class AugmentationConfig(Schema):

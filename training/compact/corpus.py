@@ -9,6 +9,7 @@ import numpy.typing as npt
 from models.errors import ConfigurationInvalid
 from models.tokenizers.bert_wordpiece import WordPieces
 from training.captioning import CaptionSet
+from training.compact.unknown_words import UnknownWords
 from training.datasets.rendered_people.shards import RenderedCrops
 
 TEXTS_AT_ONCE = 4096
@@ -33,6 +34,8 @@ class Corpus:
     short: PiecedCaptions
     people: npt.NDArray[np.int64]
     """Positions of each person's crops: ``(people, sightings)``."""
+    unknown: UnknownWords
+    """What is put into descriptions to teach that some words mean nothing."""
 
 
 def piece_captions(

@@ -11,69 +11,119 @@ from pathlib import Path
 
 import torch
 from torch import nn
+from torch.nn import functional
 
 from models.card import ModelCard
 from models.contracts import PersonEncoder
 from models.encoders.compact_dual import (
     VOCABULARY_FILE,
+    WORDS_FILE,
     CompactDual,
     CompactDualEncoder,
     CompactDualSizes,
 )
 from models.stored_model import StoredModel
-from models.tokenizers.bert_wordpiece import WordPieces
+from models.tokenizers.bert_wordpiece import Tokens, WordPieces
 from training.compact.batches import Batch, preprocessing
-from training.compact.config import CompactDualConfig, ModelConfig, Phase
+from training.compact.config import CompactDualConfig, ModelConfig, ObjectiveConfig, Phase
+from training.compact.crop_memory import CropMemory
+from training.compact.truth import VALUES_A_SLOT, permitted_values, truth_of
 from training.contracts import ParameterGroup
-from training.datasets.rendered_people.attributes import SLOTS
 from training.losses.attribute_answer import attribute_answer
+from training.losses.claim_answer import claim_answer
 from training.losses.similarity_distribution import similarity_distribution
 from training.optimisers import OptimiserConfig
 from training.terms import LossTerms
 
-ANSWERS = tuple(len(values) for values in SLOTS.values())
 FIRST_SCALE = 14.0  # 1 / 0.07, the temperature CLIP starts from
 LARGEST_SCALE = 80.0
-METHOD = "exact similarity distribution and attribute answers"
+METHOD = "exact similarity distribution, attribute answers and claim answers"
 STRIDE = 2  # of the stem; every stage after the first halves once more
+TEXTS_AT_ONCE = 96
 
 _NETWORK = "network."
 
 
 class CompactDualNetwork(nn.Module):
-    """The encoder, a scale of its similarities, and a head that answers every slot."""
+    """The encoder, a scale of its similarities, heads that answer every slot, and a memory."""
 
-    def __init__(self, network: CompactDual, feature_width: int, attribute_weight: float) -> None:
+    def __init__(
+        self, network: CompactDual, sizes: CompactDualSizes, width: int, config: ObjectiveConfig
+    ) -> None:
         super().__init__()
         self.network = network
         self.log_scale = nn.Parameter(torch.tensor(math.log(FIRST_SCALE)))
-        self.head = nn.Linear(feature_width, sum(ANSWERS))
-        self._attribute_weight = attribute_weight
+        values, slots = sum(VALUES_A_SLOT), len(VALUES_A_SLOT)
+        self.head = nn.Linear(sizes.feature_width, values)
+        self.claim_head = nn.Linear(2 * sizes.text_width, values + slots)
+        self.memory = CropMemory(config.memory, width, slots)
+        self._config = config
 
     def forward(self, batch: Batch) -> LossTerms:
         """Return the terms for a batch."""
         features = self.network.image_features(batch.pixels)
         image_rows = self.network.image_rows(features)
-        full_rows = self.network.text_rows(batch.full)
-        short_rows = self.network.text_rows(batch.short)
-        answers = self.head(features)
+        text_features = self._text_features(_joined(batch.full, batch.short))
+        text_rows = self.network.text_rows(text_features)  # (n + k * n, d)
+        answers, said = self.head(features), self.claim_head(text_features)
+        claims = torch.cat([batch.full_claims, batch.short_claims])
         with torch.autocast(batch.pixels.device.type, enabled=False):
             scale = self.log_scale.exp().clamp(max=LARGEST_SCALE)
-            full = scale * (full_rows @ image_rows.T)  # (n, n)
-            short = scale * (short_rows @ image_rows.T)  # (k * n, n)
-            both = torch.cat([full, short])
+            both = scale * (text_rows @ image_rows.T)  # (n + k * n, n)
             truth = torch.cat([batch.full_truth, batch.short_truth])
+            full, short = both[: len(image_rows)], both[len(image_rows) :]
+            remembered, remembered_truth = self._remembered(text_rows, claims, batch, image_rows)
+            columns = torch.cat([both, scale * remembered], dim=1)
+            column_truth = torch.cat([truth, remembered_truth], dim=1)
             return LossTerms(
                 {
-                    "text_to_image": (1.0, similarity_distribution(both, truth)),
+                    "text_to_image": (1.0, similarity_distribution(columns, column_truth)),
                     "image_to_full": (1.0, similarity_distribution(full.T, batch.full_truth.T)),
                     "image_to_short": (1.0, similarity_distribution(short.T, batch.short_truth.T)),
                     "attributes": (
-                        self._attribute_weight,
-                        attribute_answer(answers, batch.values, ANSWERS),
+                        self._config.attribute_weight,
+                        attribute_answer(answers, batch.values, VALUES_A_SLOT),
+                    ),
+                    "claims": (
+                        self._config.claim_weight,
+                        claim_answer(said, permitted_values(claims), VALUES_A_SLOT),
                     ),
                 }
             )
+
+    def _text_features(self, tokens: Tokens) -> torch.Tensor:
+        """Encode texts of like length together: most are much shorter than the longest."""
+        lengths = tokens.mask.sum(1)
+        order = lengths.argsort(stable=True)
+        parts = []
+        for chosen in torch.split(order, TEXTS_AT_ONCE):
+            longest = int(lengths[chosen].max())
+            part = Tokens(tokens.ids[chosen, :longest], tokens.mask[chosen, :longest])
+            parts.append(self.network.text_features(part))
+        return torch.cat(parts)[order.argsort()]
+
+    def _remembered(
+        self,
+        text_rows: torch.Tensor,
+        claims: torch.Tensor,
+        batch: Batch,
+        image_rows: torch.Tensor,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return cosines and truth of all texts and remembered crops; remember these crops."""
+        rows, values = self.memory.recall()
+        if self.training:
+            self.memory.remember(image_rows, batch.values)
+        return text_rows @ rows.T, truth_of(claims, values)
+
+
+def _joined(full: Tokens, short: Tokens) -> Tokens:
+    width = max(full.ids.shape[1], short.ids.shape[1])
+    return Tokens(
+        *(
+            torch.cat([functional.pad(part, (0, width - part.shape[1])) for part in parts])
+            for parts in zip(full, short, strict=True)
+        )
+    )
 
 
 class CompactDualMethod:
@@ -109,7 +159,8 @@ class CompactDualMethod:
             for name, tensor in weights.items()
             if name.startswith(_NETWORK)
         }
-        files = {VOCABULARY_FILE: self._vocabulary}
+        words = self._vocabulary.with_name(WORDS_FILE)
+        files = {VOCABULARY_FILE: self._vocabulary, WORDS_FILE: words}
         return StoredModel(self._card(), tensors, files, self._vocabulary)
 
     def encoder(self) -> PersonEncoder:
@@ -141,14 +192,17 @@ def build(
     sizes = sizes_for(config.model, config.phases[-1], vocabulary, size)
     torch.manual_seed(seed)
     encoder = CompactDual(sizes, config.model.embedding_width)
-    network = CompactDualNetwork(encoder, sizes.feature_width, config.objective.attribute_weight)
+    network = CompactDualNetwork(encoder, sizes, config.model.embedding_width, config.objective)
     return CompactDualMethod(network, config, sizes, vocabulary, optimiser)
 
 
 def sizes_for(
     model: ModelConfig, phase: Phase, vocabulary: Path, vocabulary_size: int
 ) -> CompactDualSizes:
-    """Return the encoder's dimensions for a configuration and its vocabulary file."""
+    """Return the encoder's dimensions for a configuration and its vocabulary file.
+
+    The file of the words it learns lies beside that of its vocabulary.
+    """
     reduction = STRIDE ** len(model.stage_widths)
     return CompactDualSizes(
         stage_widths=model.stage_widths,
@@ -163,4 +217,5 @@ def sizes_for(
         max_tokens=model.max_tokens,
         vocabulary_size=vocabulary_size,
         vocabulary_sha256=hashlib.sha256(vocabulary.read_bytes()).hexdigest(),
+        words_sha256=hashlib.sha256(vocabulary.with_name(WORDS_FILE).read_bytes()).hexdigest(),
     )

@@ -38,6 +38,18 @@ def test_batch_has_two_sightings_of_each_person_and_captions_for_each_crop(
     assert batch.full.mask.sum(1).max() == batch.full.ids.shape[1]  # cut to the longest
 
 
+def test_people_stand_in_a_batch_beside_their_neighbours(
+    config: RenderedRunConfig, corpus: Corpus
+) -> None:
+    batch = drawn(config, corpus)
+    kept = [slot for name, slot in SLOT_INDEX.items() if name != "view"]  # flips change the view
+    own = {tuple(row[kept]): index // 2 for index, row in enumerate(corpus.crops.values)}
+    people = [own[tuple(row)] for row in batch.values[:4, kept].tolist()]
+    assert people[0] // 2 == people[1] // 2
+    assert people[2] // 2 == people[3] // 2
+    assert len(set(people)) == 4
+
+
 def test_pixels_are_normalised_as_the_model_s_card_says(
     config: RenderedRunConfig, corpus: Corpus
 ) -> None:
