@@ -11,8 +11,8 @@ from models.tokenizers.bert_wordpiece import Tokens
 from training.compact.augmentation import augment
 from training.compact.config import AugmentationConfig, ObjectiveConfig, Phase
 from training.compact.corpus import Corpus, PiecedCaptions
+from training.compact.truth import truth_of
 from training.compact.unknown_words import insert_unknown_words
-from training.datasets.rendered_people.attributes import agreement
 from training.vocabulary import SPECIAL, UNKNOWN
 
 PIXEL_MEAN = (0.45, 0.45, 0.45)
@@ -39,6 +39,8 @@ class Batch:
     """Of every full caption and crop ``(n, n)``: 1 true, 0 false, -1 undecided."""
     short_truth: torch.Tensor
     """Of every short query and crop ``(k * n, n)``."""
+    matching_weight: torch.Tensor
+    """Of the terms that match captions and crops: a scalar."""
 
 
 def preprocessing(height: int, width: int) -> ImagePreprocessing:
@@ -69,34 +71,34 @@ def draw_batch(
     full, full_claims = _draw_captions(corpus, corpus.full, crops, objective, rng)
     repeated = np.tile(crops, objective.short_queries)
     short, short_claims = _draw_captions(corpus, corpus.short, repeated, objective, rng)
-    seen = values.numpy().astype(np.int8)
     return Batch(
         pixels=pixels.div_(255).sub_(PIXEL_MEAN[0]).div_(PIXEL_STD[0]),
         values=values,
         full=full,
         short=short,
-        full_claims=torch.from_numpy(full_claims),
-        short_claims=torch.from_numpy(short_claims),
-        full_truth=state_truth(full_claims, seen),
-        short_truth=state_truth(short_claims, seen),
+        full_claims=full_claims,
+        short_claims=short_claims,
+        full_truth=state_truth(full_claims, values),
+        short_truth=state_truth(short_claims, values),
+        matching_weight=torch.tensor(phase.matching_weight),
     )
 
 
-def state_truth(claims: npt.NDArray[np.int32], values: npt.NDArray[np.int8]) -> torch.Tensor:
+def state_truth(claims: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
     """Say of every caption whether it is true of every crop: int8 ``(c, n)``.
 
     Caption i was written for crop ``i % n``; where it names something that crop does not show,
     it still counts as true of it, being the best there is.
 
     Args:
-        claims: Bit masks ``(c, s)``, c a multiple of n.
-        values: Value numbers ``(n, s)``.
+        claims: Bit masks int32 ``(c, s)``, c a multiple of n.
+        values: Value numbers int64 ``(n, s)``.
     """
-    truth = agreement(claims, values)
-    rows = np.arange(len(claims))
+    truth = truth_of(claims, values)
+    rows = torch.arange(len(claims))
     own = truth[rows, rows % len(values)]
-    truth[rows, rows % len(values)] = np.where(own < 0, 1, own)
-    return torch.from_numpy(truth)
+    truth[rows, rows % len(values)] = torch.where(own < 0, 1, own)
+    return truth
 
 
 def _draw_people(there: int, count: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
@@ -112,11 +114,12 @@ def _draw_captions(
     crops: npt.NDArray[np.int64],
     objective: ObjectiveConfig,
     rng: np.random.Generator,
-) -> tuple[Tokens, npt.NDArray[np.int32]]:
+) -> tuple[Tokens, torch.Tensor]:
     columns = rng.integers(captions.ids.shape[1], size=len(crops))
     ids = captions.ids[crops, columns]  # (count, t)
     ids = insert_unknown_words(ids, corpus.unknown, objective.unknown_words, rng)
     ids = ids[:, : int((ids != 0).sum(1).max())]
     hidden = (rng.random(ids.shape) < objective.unknown_pieces) & (ids >= len(SPECIAL))
     pieces = torch.from_numpy(np.where(hidden, UNKNOWN, ids)).long()
-    return Tokens(pieces, (pieces != 0).long()), captions.claims[crops, columns]
+    claims = torch.from_numpy(captions.claims[crops, columns])
+    return Tokens(pieces, (pieces != 0).long()), claims

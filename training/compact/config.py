@@ -52,6 +52,9 @@ class Phase(Schema):
     width: int = Field(ge=8)
     people_per_batch: int = Field(ge=2)
     samples: int = Field(ge=1)
+    matching_weight: float = Field(default=1.0, ge=0)
+    """Of the terms that match descriptions and pictures. Towers that first learn, each for
+    itself, to answer for every attribute have something to match."""
 
 
 class ObjectiveConfig(Schema):

@@ -27,12 +27,15 @@ class UnknownWords:
 
     def draw(self, rng: np.random.Generator) -> list[int]:
         """Return the pieces of a few words that mean nothing, some of them in several pieces."""
-        pieces: list[int] = []
-        for _ in range(int(rng.integers(1, MOST_WORDS + 1))):
-            pieces.append(int(rng.choice(self.starts)))
-            more = int(rng.integers(0, MOST_CONTINUATIONS + 1))
-            pieces.extend(int(piece) for piece in rng.choice(self.continuations, more))
-        return pieces
+        starts = self.starts[rng.integers(len(self.starts), size=rng.integers(1, MOST_WORDS + 1))]
+        size = (len(starts), MOST_CONTINUATIONS)
+        more = self.continuations[rng.integers(len(self.continuations), size=size)]
+        counts = rng.integers(0, MOST_CONTINUATIONS + 1, size=len(starts))
+        return [
+            int(piece)
+            for start, continuations, count in zip(starts, more, counts, strict=True)
+            for piece in (start, *continuations[:count])
+        ]
 
 
 def unknown_words(pieces: Sequence[str], known: Collection[str]) -> UnknownWords:

@@ -75,11 +75,18 @@ class CompactDualNetwork(nn.Module):
             remembered, remembered_truth = self._remembered(text_rows, claims, batch, image_rows)
             columns = torch.cat([both, scale * remembered], dim=1)
             column_truth = torch.cat([truth, remembered_truth], dim=1)
+            matching = batch.matching_weight.item()
             return LossTerms(
                 {
-                    "text_to_image": (1.0, similarity_distribution(columns, column_truth)),
-                    "image_to_full": (1.0, similarity_distribution(full.T, batch.full_truth.T)),
-                    "image_to_short": (1.0, similarity_distribution(short.T, batch.short_truth.T)),
+                    "text_to_image": (matching, similarity_distribution(columns, column_truth)),
+                    "image_to_full": (
+                        matching,
+                        similarity_distribution(full.T, batch.full_truth.T),
+                    ),
+                    "image_to_short": (
+                        matching,
+                        similarity_distribution(short.T, batch.short_truth.T),
+                    ),
                     "attributes": (
                         self._config.attribute_weight,
                         attribute_answer(answers, batch.values, VALUES_A_SLOT),

@@ -80,4 +80,5 @@ def test_caption_counts_as_true_of_its_own_crop_unless_contradicted() -> None:
     claims[3, view] = permit("view", ["left"])
     values = np.zeros((2, len(SLOTS)), np.int8)
     values[:, view] = [SLOTS["view"].index("left"), -1]
-    assert state_truth(claims, values).tolist() == [[1, -1], [1, 1], [0, -1], [1, 1]]
+    truth = state_truth(torch.from_numpy(claims), torch.from_numpy(values).long())
+    assert truth.tolist() == [[1, -1], [1, 1], [0, -1], [1, 1]]

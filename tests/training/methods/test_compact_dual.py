@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -67,6 +68,15 @@ def test_terms_are_the_named_losses_of_rows_and_answers(
         "attributes": 0.5,  # as configured
         "claims": 0.25,
     }
+
+
+def test_phase_may_leave_the_towers_unmatched(
+    prepared: tuple[CompactDualMethod, Batch],
+) -> None:
+    method, batch = prepared
+    terms = method.network.eval()(replace(batch, matching_weight=torch.tensor(0.0)))
+    weights = {name: weight for name, (weight, _) in terms.terms.items()}
+    assert {name for name, weight in weights.items() if weight} == {"attributes", "claims"}
 
 
 def _features(trained: CompactDualNetwork, tokens: Tokens) -> torch.Tensor:
