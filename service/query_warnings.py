@@ -30,6 +30,8 @@ STOP_WORDS = frozenset({
 _NAMED_WORDS = 8
 _WORD_LENGTH = 30
 _MEANINGLESS = "the order of the crops means nothing"
+# Not more: a misspelt or inflected word shares pieces with the one that was learned.
+_DOUBTFUL = "the order of the crops may mean nothing"
 
 
 def warnings_of(reading: TextReading) -> list[str]:
@@ -61,7 +63,7 @@ def _warning_of_words(reading: TextReading) -> str | None:
     if not unknown:
         return None
     if len(unknown) == len(telling):
-        return f"{NO_KNOWN_WORDS}: {_named(unknown)} (the model never learned them: {_MEANINGLESS})"
+        return f"{NO_KNOWN_WORDS}: {_named(unknown)} (the model never learned them: {_DOUBTFUL})"
     return f"{UNKNOWN_WORDS}: {_named(unknown)} (the model never learned them, only the others)"
 
 

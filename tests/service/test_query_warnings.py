@@ -40,7 +40,7 @@ def test_description_of_unknown_words_alone_is_told() -> None:
     (warning,) = warnings_of(reading("the xqzt of blorf", "xqzt blorf of"))
     assert warning == (
         "no_known_words: xqzt, blorf (the model never learned them: "
-        "the order of the crops means nothing)"
+        "the order of the crops may mean nothing)"
     )
 
 

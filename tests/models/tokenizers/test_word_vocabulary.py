@@ -55,7 +55,7 @@ def test_words_of_number_zero_are_unknown_and_marks_are_no_words(
 ) -> None:
     reading = vocabulary.read("A red poncho, a RED hat. Wow!", 8)
     assert reading.words == ("a", "red", "poncho", "a", "red", "hat", "wow")
-    assert reading.unknown_words == {"poncho", "wow"}
+    assert reading.unknown_words == frozenset({"poncho", "wow"})
     assert (reading.tokens, reading.token_limit, reading.truncated) == (10, 8, True)
     assert not vocabulary.read("a red hat", 3).truncated
 
