@@ -1,6 +1,7 @@
 """What the indexer and the service need of a model, whatever its architecture."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -11,6 +12,30 @@ from models.card import ModelCard
 from models.parts import Parts
 
 Float32Array = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class TextReading:
+    """What a model can take in of a description, before it ranks by it.
+
+    ``words`` are the description's whole words in their order, in lower case and without
+    punctuation. ``unknown_words`` are those that no training caption had, None where the model
+    cannot tell. ``tokens`` is how many the description has in the model's own count, without
+    marks of start and end; those after the first ``token_limit`` are cut off. Both are None where
+    the model's tokenizer does not tell.
+    """
+
+    words: tuple[str, ...]
+    unknown_words: frozenset[str] | None
+    tokens: int | None
+    token_limit: int | None
+
+    @property
+    def truncated(self) -> bool:
+        """Whether the model is known to ignore the description's end."""
+        if self.tokens is None or self.token_limit is None:
+            return False
+        return self.tokens > self.token_limit
 
 
 @runtime_checkable
@@ -53,4 +78,8 @@ class PersonEncoder(Protocol):
 
     def encode_texts(self, texts: Sequence[str]) -> Float32Array:
         """Return one unit row per description: float32 ``(n, d)``, also for ``n == 0``."""
+        ...
+
+    def read_text(self, text: str) -> TextReading:
+        """Return what the model can take in of a description; costs far less than encoding it."""
         ...

@@ -132,7 +132,14 @@ class SearchResponse(Schema):
     model: ModelIdentity
     results: list[SearchResult]
     timings_ms: Timings
-    warnings: list[str]
+    warnings: list[str] = Field(
+        description="what makes the ranking doubtful, each a code, a colon and a sentence; empty "
+        "as a rule. Codes: `no_known_words` (no word, or none that the model learned), "
+        "`unknown_words` (some it never learned), `only_stop_words` (nothing but words such as "
+        "*the*), `text_truncated` (longer than the model reads). Not every model can tell which "
+        "words it learned.",
+        examples=[["unknown_words: poncho (the model never learned them, only the others)"]],
+    )
 
 
 class Info(Schema):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from indexer.gallery import Gallery, Hit
-from models.contracts import Float32Array, PersonEncoder
+from models.contracts import Float32Array, PersonEncoder, TextReading
 
 
 class EncodingBroken(RuntimeError):
@@ -16,9 +16,13 @@ class EncodingBroken(RuntimeError):
 
 @dataclass(frozen=True)
 class Ranking:
-    """The hits of one search, best first, and the seconds it took to encode and to search."""
+    """The hits of one search, best first, what the model could read, and how long it took.
+
+    ``encode_s`` and ``search_s`` are the seconds of the two stages.
+    """
 
     hits: list[Hit]
+    reading: TextReading
     encode_s: float
     search_s: float
     total_s: float
@@ -40,15 +44,16 @@ class Searcher:
             EncodingBroken: If the encoder's answer cannot be searched with.
         """
         started = time.perf_counter()
-        query = self._encode(text)
+        query, reading = self._encode(text)
         encoded = time.perf_counter()
         hits = self._gallery.search(query, limit)
         ended = time.perf_counter()
-        return Ranking(hits, encoded - started, ended - encoded, ended - started)
+        return Ranking(hits, reading, encoded - started, ended - encoded, ended - started)
 
-    def _encode(self, text: str) -> Float32Array:
+    def _encode(self, text: str) -> tuple[Float32Array, TextReading]:
         with self._encoder_lock:
             rows = self._encoder.encode_texts([text])  # (1, d)
+            reading = self._encoder.read_text(text)
         expected = (1, self._encoder.card.embedding_width)
         if rows.shape != expected or not np.isfinite(rows).all():
             raise EncodingBroken(
@@ -56,4 +61,4 @@ class Searcher:
                 f"or numbers that are not finite"
             )
         query: Float32Array = rows[0]
-        return query
+        return query, reading

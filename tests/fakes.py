@@ -7,7 +7,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from models.card import ImagePreprocessing, ModelCard
-from models.contracts import Float32Array
+from models.contracts import Float32Array, TextReading
 
 COLOURS: dict[str, tuple[float, float, float]] = {
     "red": (1, -1, -1),
@@ -59,6 +59,10 @@ class ColourEncoder:
             for text in texts
         ]
         return _unit(np.asarray(rows, np.float64).reshape(-1, 3))
+
+    def read_text(self, text: str) -> TextReading:
+        words = tuple(text.lower().split())
+        return TextReading(words, None, len(words), token_limit=1000)
 
 
 def _unit(rows: npt.NDArray[np.float64]) -> Float32Array:

@@ -4,7 +4,6 @@ Every printable ASCII character is in it, at the beginning and inside of words, 
 English sentence can be spelt even where no caption had its words.
 """
 
-import re
 import string
 from collections import Counter
 from collections.abc import Iterable
@@ -12,12 +11,13 @@ from pathlib import Path
 
 from tokenizers import BertWordPieceTokenizer
 
+from models.tokenizers.whole_words import whole_words
+
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 UNKNOWN = SPECIAL.index("[UNK]")
 CHARACTERS = string.ascii_lowercase + string.digits + string.punctuation
 FEWEST_USES = 3
 """A piece or a word that occurs less often is not learned."""
-_WORD = re.compile(r"[a-z0-9]+")
 
 
 def write_vocabulary(texts: Iterable[str], limit: int, path: Path) -> int:
@@ -41,8 +41,8 @@ def write_vocabulary(texts: Iterable[str], limit: int, path: Path) -> int:
 
 
 def write_words(texts: Iterable[str], path: Path) -> int:
-    """Write the lower-case words of ASCII captions, sorted, one a line; return their number."""
-    counts = Counter(word for text in texts for word in _WORD.findall(text.lower()))
+    """Write the whole words of captions, sorted, one a line, and return their number."""
+    counts = Counter(word for text in texts for word in whole_words(text))
     words = sorted(word for word, count in counts.items() if count >= FEWEST_USES)
     path.write_text("".join(f"{word}\n" for word in words), encoding="utf-8")
     return len(words)

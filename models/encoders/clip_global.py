@@ -16,7 +16,7 @@ from PIL import Image
 
 from models.card import ModelCard
 from models.clip_checkpoints import is_clip, understand
-from models.contracts import Float32Array
+from models.contracts import Float32Array, TextReading
 from models.devices import choose_device, choose_dtype
 from models.errors import CheckpointMismatch
 from models.images import preprocess
@@ -30,6 +30,7 @@ from models.layers.clip_towers import (
 from models.state_dicts import Shapes, require_fit
 from models.stored_model import StoredModel
 from models.tokenizers.clip_bpe import VOCABULARY_SIZE, ClipBpe
+from models.tokenizers.whole_words import whole_words
 from models.unit_rows import unit_rows
 
 __all__ = ["ClipGlobalEncoder", "assemble", "recognises", "understand"]
@@ -74,6 +75,11 @@ class ClipGlobalEncoder:
                 "Name a checkpoint with CLIP's vocabulary."
             )
         return unit_rows(texts, self._text_features, self._card.embedding_width)
+
+    def read_text(self, text: str) -> TextReading:
+        """Return how much of a description is read; CLIP cannot tell which words it learned."""
+        tokens = len(self._bpe.encode(text, honour_special=False))
+        return TextReading(whole_words(text), None, tokens, self._bpe.limit)
 
     def _image_features(self, images: Sequence[Image.Image]) -> torch.Tensor:
         return self.towers.encode_image(preprocess(images, self._card.image).to(self._device))

@@ -18,7 +18,7 @@ from torch.nn import functional
 from transformers import BertConfig, BertModel
 
 from models.card import ModelCard
-from models.contracts import Float32Array, PersonEncoder
+from models.contracts import Float32Array, PersonEncoder, TextReading
 from models.devices import choose_device, choose_dtype
 from models.errors import CheckpointMismatch
 from models.images import preprocess
@@ -26,14 +26,19 @@ from models.schema import Schema
 from models.state_dicts import require_fit
 from models.stored_model import StoredModel
 from models.tokenizers.bert_wordpiece import Tokens, WordPieces
+from models.tokenizers.whole_words import read_whole_words, whole_words
 from models.unit_rows import unit_rows
 
 VOCABULARY_FILE = "vocab.txt"
 WORDS_FILE = "words.txt"
+"""The whole words of the training captions, one a line, sorted."""
 
 
 class CompactDualSizes(Schema):
     """The dimensions of both towers; the vocabulary's checksum is part of what the model is.
+
+    ``words_sha256`` is that of the words the training captions had; None where no file of them
+    comes with the model, which then cannot tell an unknown word.
 
     ``grid_height`` and ``grid_width`` are those of the last feature map at the card's image
     size; other image sizes resample the position table to theirs.
@@ -211,7 +216,10 @@ class CompactDual(nn.Module):
 
 
 class CompactDualEncoder:
-    """Encodes crops and descriptions with a trained ``CompactDual``."""
+    """Encodes crops and descriptions with a trained ``CompactDual``.
+
+    ``known_words`` are those of the training captions, None where they are not recorded.
+    """
 
     def __init__(
         self,
@@ -221,10 +229,12 @@ class CompactDualEncoder:
         *,
         device: torch.device,
         dtype: torch.dtype,
+        known_words: frozenset[str] | None = None,
     ) -> None:
         self._card = card
         self._network = network.to(device).eval()
         self._word_pieces = word_pieces
+        self._known_words = known_words
         self._device = device
         self._dtype = dtype
 
@@ -245,6 +255,13 @@ class CompactDualEncoder:
     def encode_texts(self, texts: Sequence[str]) -> Float32Array:
         """Return one unit row per description: float32 ``(n, d)``."""
         return unit_rows(texts, self._text_rows, self._card.embedding_width)
+
+    def read_text(self, text: str) -> TextReading:
+        """Return which words no training caption had, and how many word pieces are read."""
+        words = whole_words(text)
+        unknown = None if self._known_words is None else frozenset(words) - self._known_words
+        pieces = self._word_pieces
+        return TextReading(words, unknown, pieces.count(text), pieces.limit)
 
     def _image_rows(self, images: Sequence[Image.Image]) -> torch.Tensor:
         pixels = preprocess(images, self._card.image).to(self._device)
@@ -278,6 +295,7 @@ def assemble(model: StoredModel, *, device: str, precision: str) -> PersonEncode
     card = model.card
     sizes = model.sizes(CompactDualSizes)
     word_pieces = _read_vocabulary(model, sizes)
+    known_words = _read_known_words(model, sizes)
     # A card may state sizes beyond any memory; without storage its shapes cost nothing.
     with torch.device("meta"):
         network = CompactDual(sizes, card.embedding_width)
@@ -285,7 +303,9 @@ def assemble(model: StoredModel, *, device: str, precision: str) -> PersonEncode
     require_fit(model.shapes, expected, model.source)
     network = CompactDual(sizes, card.embedding_width)
     network.load_state_dict(model.tensors)
-    return CompactDualEncoder(card, network, word_pieces, device=chosen, dtype=dtype)
+    return CompactDualEncoder(
+        card, network, word_pieces, device=chosen, dtype=dtype, known_words=known_words
+    )
 
 
 def _read_vocabulary(model: StoredModel, sizes: CompactDualSizes) -> WordPieces:
@@ -297,3 +317,9 @@ def _read_vocabulary(model: StoredModel, sizes: CompactDualSizes) -> WordPieces:
             "Use the card that was exported with this vocabulary."
         )
     return word_pieces
+
+
+def _read_known_words(model: StoredModel, sizes: CompactDualSizes) -> frozenset[str] | None:
+    if sizes.words_sha256 is None:
+        return None
+    return read_whole_words(model.file(WORDS_FILE, sizes.words_sha256))

@@ -17,7 +17,7 @@ from PIL import Image
 from torch.nn import functional
 
 from models.card import ModelCard
-from models.contracts import Float32Array
+from models.contracts import Float32Array, TextReading
 from models.devices import choose_device, choose_dtype
 from models.images import preprocess
 from models.layers.mia_backbones import (
@@ -70,6 +70,10 @@ class _TextReader:
     def captions(self, texts: Sequence[str]) -> torch.Tensor:
         """Return ``(n, d)``, not normalised."""
         return self._tower.caption_features(self._ids(texts, CAPTION_LENGTH))
+
+    def read(self, text: str) -> TextReading:
+        """Return which words are in the vocabulary, and how many of a caption are read."""
+        return self._vocabulary.read(text, CAPTION_LENGTH)
 
     def phrases(self, phrases: Sequence[str]) -> torch.Tensor:
         """Return ``(m, d)``, not normalised."""
@@ -191,6 +195,10 @@ class MiaEncoder:
     def encode_texts(self, texts: Sequence[str]) -> Float32Array:
         """Return one unit row per description: float32 ``(n, d)``."""
         return unit_rows(texts, self._texts.captions, self._card.embedding_width)
+
+    def read_text(self, text: str) -> TextReading:
+        """Return what the vocabulary knows of a description, and how much is read."""
+        return self._texts.read(text)
 
     def _image_features(self, images: Sequence[Image.Image]) -> torch.Tensor:
         device = self._tower.img_backbone.fc.weight.device

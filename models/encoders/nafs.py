@@ -18,7 +18,7 @@ from PIL import Image
 from torch.nn import functional
 
 from models.card import ModelCard
-from models.contracts import Float32Array
+from models.contracts import Float32Array, TextReading
 from models.devices import choose_device, choose_dtype
 from models.images import preprocess
 from models.layers.nafs_network import (
@@ -40,6 +40,7 @@ from models.parts import Parts
 from models.state_dicts import Shapes, require_fit
 from models.stored_model import StoredModel
 from models.tokenizers.nafs_phrases import NafsPhrases, PieceRows
+from models.tokenizers.whole_words import whole_words
 from models.unit_rows import unit_rows
 
 __all__ = ["NafsEncoder", "NafsPartScorer", "assemble", "recognises", "understand"]
@@ -97,6 +98,11 @@ class NafsEncoder:
     def encode_texts(self, texts: Sequence[str]) -> Float32Array:
         """Return one unit row per text: float32 ``(n, d)``."""
         return unit_rows(texts, self._text_rows, self._card.embedding_width)
+
+    def read_text(self, text: str) -> TextReading:
+        """Return how much of a text is read; its word pieces do not tell which words it learned."""
+        tokens = self._phrases.count(text)
+        return TextReading(whole_words(text), None, tokens, self._phrases.limit)
 
     def encode_crops(self, images: Sequence[Image.Image]) -> Crops:
         """Return the rows and the parts of crops from one pass."""

@@ -9,7 +9,7 @@ import difflib
 import pickle
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -32,7 +32,7 @@ from PIL import Image
 from pydantic import JsonValue
 
 from models.card import ImagePreprocessing, ModelCard, file_sha256
-from models.contracts import Float32Array
+from models.contracts import Float32Array, TextReading
 from models.devices import choose_device, choose_dtype
 from models.errors import (
     CheckpointMismatch,
@@ -44,6 +44,7 @@ from models.schema import Schema
 from models.state_dicts import require_fit
 from models.stored_model import PublishedModel, StoredModel
 from models.tokenizers.clip_bpe import ClipBpe
+from models.tokenizers.whole_words import whole_words
 from models.unit_rows import unit_rows
 
 SCHEME = "open_clip"
@@ -75,6 +76,29 @@ class OpenClipModel(Protocol):
         ...
 
 
+class _Tokenizer:
+    """The tokenizer of a configuration; a special word in a user's text is ordinary in CLIP's."""
+
+    def __init__(self, configuration: str) -> None:
+        self._tokenizer = get_tokenizer(configuration)
+        self._bpe: ClipBpe | None = None
+        if isinstance(self._tokenizer, SimpleTokenizer):
+            self._bpe = ClipBpe(self._tokenizer.context_length)
+
+    def __call__(self, texts: Sequence[str]) -> torch.Tensor:
+        """Return word numbers ``(n, t)``."""
+        if self._bpe is not None:
+            return self._bpe.tokenize(texts, honour_special=False)
+        return torch.as_tensor(self._tokenizer(list(texts)))
+
+    def read(self, text: str) -> TextReading:
+        """Return how much of a text is read; tokenizers other than CLIP's do not tell."""
+        if self._bpe is None:
+            return TextReading(whole_words(text), None, None, None)
+        tokens = len(self._bpe.encode(text, honour_special=False))
+        return TextReading(whole_words(text), None, tokens, self._bpe.limit)
+
+
 class OpenClipEncoder:
     """Encodes crops and descriptions with a model that open_clip built."""
 
@@ -83,7 +107,7 @@ class OpenClipEncoder:
     ) -> None:
         self._card = card
         self._model = model
-        self._tokenize = _tokenizer(OpenClipSizes.model_validate(card.sizes).configuration)
+        self._tokenizer = _Tokenizer(OpenClipSizes.model_validate(card.sizes).configuration)
         self._device = device
         self._dtype = dtype
 
@@ -105,12 +129,16 @@ class OpenClipEncoder:
         """Return one unit row per description: float32 ``(n, d)``."""
         return unit_rows(texts, self._text_features, self._card.embedding_width)
 
+    def read_text(self, text: str) -> TextReading:
+        """Return how much of a description is read; CLIP cannot tell which words it learned."""
+        return self._tokenizer.read(text)
+
     def _image_features(self, images: Sequence[Image.Image]) -> torch.Tensor:
         pixels = preprocess(images, self._card.image).to(self._device, self._dtype)
         return self._model.encode_image(pixels)
 
     def _text_features(self, texts: Sequence[str]) -> torch.Tensor:
-        return self._model.encode_text(self._tokenize(texts).to(self._device))
+        return self._model.encode_text(self._tokenizer(texts).to(self._device))
 
 
 def assemble(model: StoredModel, *, device: str, precision: str) -> OpenClipEncoder:
@@ -260,12 +288,3 @@ def _image(size: int | tuple[int, int], settings: Mapping[str, JsonValue]) -> Im
             "interpolation": settings.get("interpolation", "bicubic"),
         }
     )
-
-
-def _tokenizer(configuration: str) -> Callable[[Sequence[str]], torch.Tensor]:
-    tokenizer = get_tokenizer(configuration)
-    if isinstance(tokenizer, SimpleTokenizer):
-        # The same numbers, except that a special word in a user's text is ordinary text.
-        bpe = ClipBpe(tokenizer.context_length)
-        return lambda texts: bpe.tokenize(texts, honour_special=False)
-    return lambda texts: torch.as_tensor(tokenizer(list(texts)))

@@ -25,13 +25,26 @@ class WordPieces:
 
     def __init__(self, vocabulary: Path, max_tokens: int) -> None:
         self._tokenizer = BertTokenizer(str(vocabulary), do_lower_case=True)
+        # One that never cuts, because a tokenizer keeps that choice as a state.
+        self._uncut = BertTokenizer(str(vocabulary), do_lower_case=True)
         self._max_tokens = max_tokens
         # The first call stores padding and truncation in the shared tokenizer, which must not
         # happen while another thread encodes; later calls find them as they are.
         self(["warm up"])
+        self.count("warm up")
 
     def __len__(self) -> int:
         return len(self._tokenizer)
+
+    @property
+    def limit(self) -> int:
+        """How many word pieces of a description are kept, the first and the last mark apart."""
+        return self._max_tokens - 2
+
+    def count(self, text: str) -> int:
+        """Return how many word pieces a description has before it is cut."""
+        pieces = self._uncut(text, add_special_tokens=False, split_special_tokens=True)
+        return len(pieces["input_ids"])
 
     def __call__(self, texts: Sequence[str]) -> Tokens:
         """Return the word pieces of at least one text, padded to the longest."""

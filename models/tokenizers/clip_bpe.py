@@ -47,6 +47,11 @@ class ClipBpe:
         """
         return list(self._pieces(text, honour_special=honour_special))
 
+    @property
+    def limit(self) -> int:
+        """How many pieces of a text are kept, between start and end."""
+        return self.context_length - 2
+
     def tokenize(self, texts: Sequence[str], *, honour_special: bool = True) -> torch.Tensor:
         """Return int64 ``(n, context_length)``: start, pieces, end, zeros.
 
@@ -56,7 +61,7 @@ class ClipBpe:
         rows = torch.zeros(len(texts), self.context_length, dtype=torch.long)
         for row, text in zip(rows, texts, strict=True):
             pieces = self._pieces(text, honour_special=honour_special)
-            kept = list(itertools.islice(pieces, self.context_length - 2))
+            kept = list(itertools.islice(pieces, self.limit))
             row[: len(kept) + 2] = torch.tensor([START_ID, *kept, END_ID])
         return rows
 

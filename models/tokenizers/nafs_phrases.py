@@ -111,6 +111,15 @@ class NafsPhrases:
         """
         return self._padded([self._numbers(text, honour_special=honour_special) for text in texts])
 
+    @property
+    def limit(self) -> int:
+        """How many word pieces of a caption are kept: the last mark is cut before the last."""
+        return self._length - 1
+
+    def count(self, text: str) -> int:
+        """Return how many word pieces a description has before it is cut."""
+        return len(self._pieces(text, honour_special=False))
+
     def phrases(self, texts: Sequence[str], *, honour_special: bool = True) -> PieceRows:
         """Return the two phrases of n captions as ``(2 * n, t)``, a caption's together."""
         rows = []
@@ -123,6 +132,10 @@ class NafsPhrases:
         return self._padded(rows)
 
     def _numbers(self, text: str, *, honour_special: bool) -> list[int]:
+        pieces = self._pieces(text, honour_special=honour_special)
+        return [self._first, *pieces, self._last][: self._length]
+
+    def _pieces(self, text: str, *, honour_special: bool) -> list[int]:
         pieces: list[int] = self._tokenizers[honour_special](
             text,
             add_special_tokens=False,
@@ -130,7 +143,7 @@ class NafsPhrases:
             padding=False,
             truncation=False,
         )["input_ids"]
-        return [self._first, *pieces, self._last][: self._length]
+        return pieces
 
     def _padded(self, rows: Sequence[list[int]]) -> PieceRows:
         ids = torch.zeros(len(rows), self._length, dtype=torch.long)

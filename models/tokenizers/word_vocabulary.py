@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 from nltk.tokenize.destructive import NLTKWordTokenizer
 
+from models.contracts import TextReading
 from models.errors import CheckpointUnreadable, first_few
 from models.tokenizers.sentences import SentenceSplitter, choose_sentence_splitter
 
@@ -53,12 +54,25 @@ class WordVocabulary:
             row[: len(kept)] = torch.tensor(kept, dtype=torch.long)
         return rows
 
+    def read(self, text: str, length: int) -> TextReading:
+        """Return what becomes of a text in a row of ``length`` numbers.
+
+        Unknown are the words that share number 0; marks of punctuation are tokens, no words.
+        """
+        tokens = self._words(text)
+        words = tuple(token for token in tokens if any(map(str.isalnum, token)))
+        unknown = frozenset(word for word in words if self._number(word) == UNKNOWN)
+        return TextReading(words, unknown, len(tokens), length)
+
     def _word_numbers(self, text: str) -> list[int]:
-        return [
-            self._numbers.get(word, UNKNOWN)
-            for sentence in self._split_sentences(text.lower())
-            for word in words_of(sentence)
-        ]
+        return [self._number(word) for word in self._words(text)]
+
+    def _words(self, text: str) -> list[str]:
+        sentences = self._split_sentences(text.lower())
+        return [word for sentence in sentences for word in words_of(sentence)]
+
+    def _number(self, word: str) -> int:
+        return self._numbers.get(word, UNKNOWN)
 
 
 def read_word_vocabulary(path: Path) -> WordVocabulary:

@@ -5,15 +5,16 @@ import { element, find } from "./elements.js";
 import { counted, duration, whole } from "./formats.js";
 import { showSkeleton, showTiles, walkWithArrows } from "./tiles.js";
 import { Viewer } from "./viewer.js";
+import { showWarnings } from "./warnings.js";
 
 const LIMITS = [24, 60, 120, 200];
 const SLOW_MS = 2500;
 const SUGGESTIONS = [
-  "woman in red coat",
-  "man in blue jeans with a backpack",
+  "person in a red coat",
+  "blue jeans and a backpack",
   "person in a yellow jacket",
-  "man wearing a black hat",
-  "woman with a white top and a green skirt",
+  "somebody wearing a black hat",
+  "white top and green skirt",
 ];
 
 const view = document.body.dataset;
@@ -65,6 +66,7 @@ function showStart() {
   view.view = "start";
   status.textContent = "";
   find("notice").hidden = true;
+  showWarnings(find("warnings"), []);
   find("more").hidden = true;
   tiles.replaceChildren();
   input.focus();
@@ -73,6 +75,7 @@ function showStart() {
 async function showSearch(state, signal) {
   view.view = "loading";
   find("notice").hidden = true;
+  showWarnings(find("warnings"), []);
   find("more").hidden = true;
   status.textContent = "Searching…";
   tiles.setAttribute("aria-busy", "true");
@@ -101,9 +104,9 @@ function showAnswer(state, answer) {
   const parts = [
     `${counted(results.length, "crop")} of ${whole(answer.index.size)}, best first`,
     duration(answer.timings_ms.total),
-    ...answer.warnings,
   ];
   status.textContent = results.length ? parts.join(" · ") : "No crops: the index is empty.";
+  showWarnings(find("warnings"), answer.warnings);
   const further = LIMITS.find((limit) => limit > state.limit);
   const more = find("more");
   more.hidden = !further || results.length < state.limit || results.length >= answer.index.size;

@@ -23,6 +23,7 @@ from service.problems import (
     REQUEST_INVALID,
     ProblemRaised,
 )
+from service.query_warnings import code_of, warnings_of
 from service.schemas import (
     IndexIdentity,
     ModelIdentity,
@@ -74,11 +75,13 @@ def search_routes(
         ranking = _rank(searcher, request, query_id)
         measures.count("ok")
         measures.observe(ranking)
+        warnings = warnings_of(ranking.reading)
         log.info(
             "search",
             query_id=str(query_id),
             text_length=len(request.text),
             results=len(ranking.hits),
+            warnings=[code_of(warning) for warning in warnings],
             duration_ms=_milliseconds(ranking.total_s),
         )
         return SearchResponse(
@@ -91,7 +94,7 @@ def search_routes(
                 search=_milliseconds(ranking.search_s),
                 total=_milliseconds(ranking.total_s),
             ),
-            warnings=[],
+            warnings=warnings,
         )
 
     return router

@@ -25,6 +25,7 @@ from pathlib import Path
 import numpy as np
 
 from models.card import ImagePreprocessing, ModelCard
+from models.contracts import TextReading
 from models.stored_model import PublishedModel
 
 SCHEME = "constant"
@@ -40,6 +41,9 @@ class Constant:
         return np.ones((len(images), 1), np.float32)
 
     encode_texts = encode_images
+
+    def read_text(self, text):
+        return TextReading((), None, None, None)
 
 
 def assemble(model, *, device, precision):

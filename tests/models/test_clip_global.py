@@ -140,6 +140,16 @@ def test_an_end_word_in_a_query_does_not_hide_what_follows(
     assert float(cut @ other) < 0.9999
 
 
+# CLIP's vocabulary has "red" and "!" as one piece each; 75 fit between start and end.
+@pytest.mark.parametrize(("text", "tokens"), [("red " * 75, 75), ("red " * 75 + "!", 76)])
+def test_pieces_that_are_cut_are_counted(
+    with_vocabulary: ClipGlobalEncoder, text: str, tokens: int
+) -> None:
+    reading = with_vocabulary.read_text(text)
+    assert (reading.words, reading.unknown_words) == (("red",) * 75, None)
+    assert (reading.tokens, reading.token_limit, reading.truncated) == (tokens, 75, tokens > 75)
+
+
 def test_a_model_of_another_vocabulary_reads_no_text() -> None:
     with pytest.raises(CheckpointMismatch, match="512 word pieces"):
         ENCODER.encode_texts(["red coat"])

@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from models.card import CARD_FILE, WEIGHTS_FILE, ImagePreprocessing, ModelCard, file_sha256
+from models.card import CARD_FILE, WEIGHTS_FILE, ModelCard
 from models.contracts import PersonEncoder
 from models.encoders.compact_dual import (
     VOCABULARY_FILE,
@@ -20,44 +20,12 @@ from models.encoders.compact_dual import (
 from models.errors import CheckpointMismatch, CheckpointUnreadable, ConfigurationInvalid
 from models.state_dicts import read_model_directory
 from models.tokenizers.bert_wordpiece import Tokens
-
-PIECES = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "red", "blue", "coat", "##s", "a"]
-WIDTH = 12
+from tests.models.tiny_compact_dual import WIDTH, write_tiny_compact_dual
 
 
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
-    vocabulary = tmp_path / VOCABULARY_FILE
-    vocabulary.write_text("".join(f"{piece}\n" for piece in PIECES), encoding="utf-8")
-    sizes = CompactDualSizes(
-        stage_widths=(8, 16),
-        stage_depths=(1, 1),
-        grid_height=9,
-        grid_width=3,
-        attention_heads=2,
-        stripes=3,
-        text_width=8,
-        text_layers=2,
-        text_heads=2,
-        max_tokens=10,
-        vocabulary_size=len(PIECES),
-        vocabulary_sha256=file_sha256(vocabulary),
-    )
-    torch.manual_seed(5)
-    tensors = CompactDual(sizes, WIDTH).state_dict()
-    halves = {k: v.half() if v.is_floating_point() else v for k, v in tensors.items()}
-    save_file(halves, tmp_path / WEIGHTS_FILE)
-    card = ModelCard(
-        name="tiny",
-        architecture="compact_dual",
-        method="none",
-        embedding_width=WIDTH,
-        image=ImagePreprocessing(height=36, width=12, mean=(0.5,) * 3, std=(0.25,) * 3),
-        sizes=sizes.model_dump(mode="json"),
-        weights_sha256=file_sha256(tmp_path / WEIGHTS_FILE),
-    )
-    (tmp_path / CARD_FILE).write_text(card.model_dump_json())
-    return tmp_path
+    return write_tiny_compact_dual(tmp_path)
 
 
 def read_card(model: Path) -> ModelCard:

@@ -122,6 +122,15 @@ def test_nothing_gives_no_rows(tiny: str) -> None:
     assert encoder.encode_images([]).shape == encoder.encode_texts([]).shape == (0, 64)
 
 
+def test_pieces_that_are_cut_are_counted(tiny: str) -> None:
+    encoder = load_encoder(tiny, device="cpu")
+    limit = open_clip.get_tokenizer("Tiny-16").context_length - 2
+    for tokens in (limit, limit + 1):
+        reading = encoder.read_text("red " * tokens)
+        assert (reading.tokens, reading.token_limit) == (tokens, limit)
+        assert (reading.truncated, reading.unknown_words) == (tokens > limit, None)
+
+
 def test_special_words_in_a_query_are_ordinary_text(tiny: str) -> None:
     encoder = load_encoder(tiny, device="cpu", precision="fp32")
     plain, other, own = encoder.encode_texts(

@@ -6,7 +6,7 @@ import pytest
 
 from indexer.gallery import Crop, Gallery, Hit
 from indexer.manifest import Canary
-from models.contracts import Float32Array
+from models.contracts import Float32Array, TextReading
 from service.readiness import ReadinessProbe, agrees
 from service.searcher import Ranking, Searcher
 from tests.fakes import ColourEncoder
@@ -34,7 +34,7 @@ def ranking(*hits: tuple[str, float]) -> Ranking:
         Hit(rank, score, Crop(name, name, "0" * 64, "image/png", 1, 1, 1, None, None, None, {}))
         for rank, (name, score) in enumerate(hits, start=1)
     ]
-    return Ranking(found, 0, 0, 0)
+    return Ranking(found, TextReading((), None, None, None), 0, 0, 0)
 
 
 def test_a_live_process_says_so(service: Service) -> None:

@@ -1,6 +1,7 @@
 """The page in a real browser."""
 
 import json
+import re
 import shutil
 import time
 from collections.abc import Iterator, Sequence
@@ -23,6 +24,10 @@ ARGUMENTS = (
     "--disable-component-update",
     "--disable-sync",
 )
+GENDER_WORDS = {
+    "man", "men", "woman", "women", "male", "female", "boy", "girl", "lady", "gentleman", "guy",
+    "he", "she", "him", "her", "his", "gender", "sex",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -116,8 +121,54 @@ def test_the_address_is_the_state(page: Page, service: Service) -> None:
 
 
 def test_a_suggestion_searches(page: Page, service: Service) -> None:
-    page.get_by_role("link", name="woman in red coat").click()
-    assert shown_ids(page) == api_ids(service, "woman in red coat")
+    page.get_by_role("link", name="person in a red coat").click()
+    assert shown_ids(page) == api_ids(service, "person in a red coat")
+
+
+def test_nothing_to_click_or_choose_sorts_people_by_gender(page: Page) -> None:
+    ask(page, "red")
+    offered = page.evaluate(
+        """() => [...document.querySelectorAll('a, button, option, label, summary, [role=option]')]
+            .map((each) => `${each.textContent} ${each.ariaLabel ?? ''}`)"""
+    )
+    assert any("person in a red coat" in text for text in offered)
+    words = {word for text in offered for word in re.findall("[a-z]+", text.lower())}
+    assert not words & GENDER_WORDS
+    assert page.locator("select, input[type=checkbox], input[type=radio]").count() == 0
+
+
+def test_warnings_are_shown_in_plain_words_and_never_as_markup(page: Page) -> None:
+    told = [
+        f"unknown_words: {HOSTILE} (the model never learned them, only the others)",
+        "text_truncated: the model reads the first 62 of 250 tokens",
+        f"new_code: {HOSTILE}",
+    ]
+
+    def doubtful(route: Route) -> None:
+        route.fulfill(json=route.fetch().json() | {"warnings": told})
+
+    page.route("**/v1/search", doubtful)
+    ask(page, "red")
+    warnings = page.get_by_role("list", name="Warnings")
+    expect(warnings.get_by_role("listitem")).to_have_text(
+        [
+            f"Unknown words: {HOSTILE} (the model never learned them, only the others)",
+            "Description too long: the model reads the first 62 of 250 tokens",
+            f"new_code: {HOSTILE}",
+        ]
+    )
+    assert page.locator("img[onerror]").count() == 0
+    page.unroute("**/v1/search")
+    ask(page, "blue")
+    expect(page.locator(".tile").first).to_be_visible()
+    expect(page.locator("#warnings")).to_be_hidden()
+
+
+def test_the_service_s_own_warning_reaches_the_page(page: Page) -> None:
+    ask(page, "the of with")
+    expect(page.get_by_role("list", name="Warnings")).to_contain_text(
+        "Nothing to go by: the, of, with"
+    )
 
 
 def test_slash_and_control_k_go_to_the_search_box(page: Page) -> None:

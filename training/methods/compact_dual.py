@@ -24,6 +24,7 @@ from models.encoders.compact_dual import (
 )
 from models.stored_model import StoredModel
 from models.tokenizers.bert_wordpiece import Tokens, WordPieces
+from models.tokenizers.whole_words import read_whole_words
 from training.compact.batches import Batch, preprocessing
 from training.compact.config import CompactDualConfig, ModelConfig, ObjectiveConfig, Phase
 from training.compact.crop_memory import CropMemory
@@ -175,7 +176,12 @@ class CompactDualMethod:
         word_pieces = WordPieces(self._vocabulary, self._sizes.max_tokens)
         device = next(self.network.parameters()).device
         return CompactDualEncoder(
-            self._card(), self.network.network, word_pieces, device=device, dtype=torch.float32
+            self._card(),
+            self.network.network,
+            word_pieces,
+            device=device,
+            dtype=torch.float32,
+            known_words=read_whole_words(self._vocabulary.with_name(WORDS_FILE)),
         )
 
     def _card(self) -> ModelCard:

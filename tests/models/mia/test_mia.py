@@ -135,6 +135,12 @@ def test_the_company_of_crops_and_texts_changes_nothing(
         assert np.abs(found - parts[start:end]).max() <= 1e-5
 
 
+def test_words_behind_the_end_of_its_longest_caption_are_cut(encoder: MiaEncoder) -> None:
+    whole, cut = encoder.read_text("a " * 59 + "."), encoder.read_text("a " * 60 + ".")
+    assert (whole.tokens, whole.token_limit, whole.truncated) == (60, 60, False)
+    assert (cut.tokens, cut.token_limit, cut.truncated) == (61, 60, True)
+
+
 @pytest.mark.parametrize("part_format", PART_FORMATS)
 def test_nothing_has_no_rows_and_no_scores(
     encoder: MiaEncoder, scorer: MiaPartScorer, part_format: PartFormat

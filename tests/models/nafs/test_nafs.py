@@ -111,6 +111,18 @@ def test_nothing_gives_no_vectors(encoder: NafsEncoder, scorer: NafsPartScorer) 
     assert scorer.score(scorer.prepare("a man"), pack_parts(parts, "fp16")).shape == (0,)
 
 
+def test_pieces_that_are_cut_are_counted(encoder: NafsEncoder) -> None:
+    limit = encoder.read_text("red").token_limit
+    assert limit == encoder.sizes.caption_tokens - 1  # its first mark stays, its last one is cut
+    whole, cut = ("red " * (limit - 1) + "!" * more for more in (1, 2))
+    assert not encoder.read_text(whole).truncated
+    reading = encoder.read_text(cut)
+    assert (reading.tokens, reading.truncated) == (limit + 1, True)
+    assert (reading.words, reading.unknown_words) == (("red",) * (limit - 1), None)
+    # The last mark too is behind the cut of the one and of the other.
+    assert np.array_equal(*encoder.encode_texts([whole, cut]))
+
+
 def test_special_words_in_a_query_hide_nothing(
     encoder: NafsEncoder, scorer: NafsPartScorer, parts: Float32Array
 ) -> None:

@@ -50,6 +50,16 @@ def test_recorded_phrases_get_the_recorded_numbers(
         assert torch.equal(rows[count:], torch.ones_like(rows[count:]))
 
 
+def test_words_of_number_zero_are_unknown_and_marks_are_no_words(
+    vocabulary: WordVocabulary,
+) -> None:
+    reading = vocabulary.read("A red poncho, a RED hat. Wow!", 8)
+    assert reading.words == ("a", "red", "poncho", "a", "red", "hat", "wow")
+    assert reading.unknown_words == frozenset({"poncho", "wow"})
+    assert (reading.tokens, reading.token_limit, reading.truncated) == (10, 8, True)
+    assert not vocabulary.read("a red hat", 3).truncated
+
+
 def test_the_words_are_those_of_the_recording(mia: dict[str, Any]) -> None:
     for case in mia["noun_phrases"]["captions"]:
         sentences = split_after_punctuation(case["caption"].lower())

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from models.card import ModelCard
-from models.contracts import Float32Array, PartScorer
+from models.contracts import Float32Array, PartScorer, TextReading
 from models.errors import ConfigurationInvalid
 from models.parts import Parts
 from tests.fakes import ColourEncoder
@@ -43,6 +43,9 @@ class Oracle:
     def encode_texts(self, texts: Sequence[str]) -> Float32Array:
         people = [self._described.get(text, 0) for text in texts]
         return np.eye(self._width, dtype=np.float32)[people]
+
+    def read_text(self, text: str) -> TextReading:
+        return ColourEncoder().read_text(text)
 
 
 def test_encoder_that_knows_everybody_has_full_recall(crops: RenderedCrops) -> None:
