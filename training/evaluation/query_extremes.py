@@ -1,7 +1,8 @@
 """Which queries a model answers best and worst, by average precision.
 
 Of a query that is true of a handful of crops the average precision says more about those crops
-than about its words, so such queries are not shown. Of queries that claim the same, one is shown.
+than about its words, and one that is true of most crops is answered well by any ranking: neither
+is shown. Of queries that claim the same, one is shown.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,6 +14,7 @@ from training.evaluation.rendered_figures import QueryFigures
 
 SHOWN = 10
 LEAST_MATCHES = 10
+HIGHEST_CHANCE = 0.5
 
 Queries = tuple[QueryFigures, ...]
 
@@ -32,7 +34,7 @@ def best_and_worst(
     shown = [
         (query, claimed.tobytes())
         for query, claimed in zip(queries, claims, strict=True)
-        if query.matches >= LEAST_MATCHES
+        if query.matches >= LEAST_MATCHES and query.chance <= HIGHEST_CHANCE
     ]
     shown.sort(key=lambda pair: (-pair[0].average_precision, pair[0].chance, pair[0].text))
     different = len({claimed for _, claimed in shown})

@@ -48,3 +48,8 @@ def test_a_text_is_shown_once_and_one_with_few_matches_not_at_all() -> None:
 def test_of_equal_precision_the_smaller_chance_is_better() -> None:
     best, worst = extremes([scored("a", 0.5, 0.3), scored("b", 0.5, 0.2)])
     assert (best[0].text, worst[0].text) == ("b", "a")
+
+
+def test_a_query_that_is_true_of_most_crops_is_not_shown() -> None:
+    half, most = scored("a", 0.6, 0.5), scored("no helmet", 0.9, 0.51)
+    assert extremes([half, most]) == ((half,), ())

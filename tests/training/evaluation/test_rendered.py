@@ -129,7 +129,14 @@ def test_every_group_of_queries_is_measured(crops: RenderedCrops) -> None:
 
 
 def test_best_queries_are_better_than_the_worst(crops: RenderedCrops) -> None:
-    figures = evaluate(Blind(crops), crops, SEED)
+    # Eight people of each kind, so that rare things match ten crops.
+    crowd = RenderedCrops(
+        np.tile(crops.images, (8, 1, 1, 1)),
+        np.tile(crops.values, (8, 1)),
+        np.repeat(np.arange(96), 2),
+    )
+    figures = evaluate(Blind(crowd), crowd, SEED)
+    assert (len(figures.best_queries), len(figures.worst_queries)) == (10, 10)
     best = [query.average_precision for query in figures.best_queries]
     worst = [query.average_precision for query in figures.worst_queries]
     assert best == sorted(best, reverse=True)
