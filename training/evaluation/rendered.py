@@ -1,9 +1,11 @@
 """How well an encoder finds people it was not trained on.
 
 Full captions come from templates that no training caption uses, and a crop matches if it shows
-the person the caption was written for. For short queries a crop matches if the query is exactly
-true of what it shows; a crop that does not tell counts as no match. A second stage and a
-re-ranking are measured on the full captions, beside the plain first stage.
+the person the caption was written for. For all other queries a crop matches if the query is
+exactly true of what it shows; a crop that does not tell counts as no match. These are short
+queries that the grammar writes, named ones for colours and things, attributes and items, and
+sentences written by hand. A colour histogram is measured beside the model on colours, a second
+stage and a re-ranking beside the plain first stage on the full captions.
 """
 
 from collections.abc import Callable
@@ -14,12 +16,22 @@ import numpy.typing as npt
 from PIL import Image
 
 from models.contracts import Float32Array, PersonEncoder
-from models.schema import Schema
 from training.captioning import write_full_captions, write_short_queries
 from training.compact.corpus import group_by_person
 from training.datasets.rendered_people.attributes import agreement
 from training.datasets.rendered_people.shards import RenderedCrops
+from training.evaluation.answers import Gallery, ask, figures_of
+from training.evaluation.attribute_queries import attribute_queries
+from training.evaluation.item_queries import item_queries
 from training.evaluation.named_queries import name_queries
+from training.evaluation.query_extremes import best_and_worst
+from training.evaluation.query_groups import (
+    measure_attributes,
+    measure_colours,
+    measure_handwritten,
+    measure_items,
+    named_figures,
+)
 from training.evaluation.ranking import (
     Reranking,
     RerankingMethod,
@@ -31,6 +43,14 @@ from training.evaluation.ranking import (
     require_scorer,
     rerank,
     score_candidates,
+)
+from training.evaluation.rendered_figures import (
+    Figures,
+    FullCaptionFigures,
+    QueryFigures,
+    RerankedFigures,
+    SecondStageFigures,
+    ShortQueryFigures,
 )
 from training.metrics import (
     Relevance,
@@ -44,74 +64,6 @@ from training.metrics import (
 __all__ = ["Figures", "Reranking", "RerankingMethod", "SecondStage", "encode_crops", "evaluate"]
 
 
-class FullCaptionFigures(Schema):
-    """Held-out captions of people, ranked against all crops; a match is the same person."""
-
-    queries: int
-    recall_at_1: float
-    recall_at_5: float
-    recall_at_10: float
-    mean_average_precision: float
-    mean_inverse_negative_penalty: float
-
-
-class SecondStageFigures(FullCaptionFigures):
-    """The same, where the part scorer has ordered the first stage's best ``candidates``.
-
-    ``model`` and ``weights_sha256`` are of whose parts they are, ``weight`` is what multiplies
-    their score.
-    """
-
-    model: str
-    weights_sha256: str
-    candidates: int
-    weight: float
-
-
-class RerankedFigures(FullCaptionFigures):
-    """The same after a re-ranking of one stage's similarities; ``note`` limits its meaning."""
-
-    method: RerankingMethod
-    alpha: float
-    k: int
-    stage: Stage
-    note: str | None = None
-
-
-class ShortQueryFigures(Schema):
-    """Short queries ranked against all crops; ``chance`` is the share of matching crops."""
-
-    queries: int
-    precision_at_10: float
-    mean_average_precision: float
-    chance: float
-
-
-class NamedQueryFigures(Schema):
-    """One query of ``name_queries``."""
-
-    text: str
-    group: str
-    precision_at_10: float
-    chance: float
-
-
-class Figures(Schema):
-    """All that is measured of one model on one set of held-out people."""
-
-    weights_sha256: str
-    people: int
-    crops: int
-    seed: int
-    full_captions: FullCaptionFigures
-    short_queries: ShortQueryFigures
-    named_queries: tuple[NamedQueryFigures, ...]
-    unanswerable: tuple[str, ...]
-    """Named queries that are true of no crop, and therefore left out."""
-    full_captions_second_stage: SecondStageFigures | None = None
-    full_captions_reranked: RerankedFigures | None = None
-
-
 @dataclass(frozen=True)
 class _FullCaptions:
     """Texts, their similarities to all crops and what is relevant ``(q, g)``."""
@@ -119,6 +71,28 @@ class _FullCaptions:
     texts: list[str]
     similarity: Float32Array
     relevance: Relevance
+
+
+@dataclass(frozen=True)
+class _ShortQueries:
+    """Texts, what they claim ``(q, s)`` and what is relevant in the order of ranks ``(q, g)``."""
+
+    texts: list[str]
+    claims: npt.NDArray[np.int32]
+    ranked: Relevance
+
+    def figures(self) -> list[QueryFigures]:
+        """Return what each query scores."""
+        return figures_of(self.texts, self.ranked)
+
+    def mean(self) -> ShortQueryFigures:
+        """Return the means over all queries."""
+        return ShortQueryFigures(
+            queries=len(self.ranked),
+            precision_at_10=precision_at(self.ranked, 10),
+            mean_average_precision=mean_average_precision(self.ranked),
+            chance=float(self.ranked.mean()),
+        )
 
 
 def evaluate(
@@ -130,7 +104,7 @@ def evaluate(
     reranking: Reranking | None = None,
     second_stage: SecondStage | None = None,
 ) -> Figures:
-    """Rank held-out crops for held-out captions, short queries and named queries.
+    """Rank held-out crops for held-out captions and for queries of every group.
 
     Args:
         encoder: The model.
@@ -158,16 +132,31 @@ def evaluate(
     if reranking is not None:
         stage: Stage = "first" if second is None else "second"
         reranked = _rank_again(reranking, stage, rows, last, full.relevance)
-    named, unanswerable = _rank_named_queries(encoder, rows, crops)
+    gallery = Gallery(rows, crops.values)
+    short = _rank_short_queries(encoder, gallery, seed)
+    named, attributes, items = (
+        ask(encoder, gallery, queries)
+        for queries in (name_queries(), attribute_queries(), item_queries())
+    )
+    best, worst = best_and_worst(
+        [query for part in (named, attributes, items, short) for query in part.figures()],
+        np.concatenate([part.claims for part in (named, attributes, items, short)]),
+    )
     return Figures(
         weights_sha256=encoder.card.weights_sha256,
         people=len(people),
         crops=len(crops.images),
         seed=seed,
         full_captions=_measure(rank_relevance(full.similarity, full.relevance)),
-        short_queries=_rank_short_queries(encoder, rows, crops, seed),
-        named_queries=named,
-        unanswerable=unanswerable,
+        short_queries=short.mean(),
+        attributes=measure_attributes(attributes),
+        items=measure_items(items),
+        handwritten=measure_handwritten(encoder, gallery, people),
+        colours=measure_colours(named, crops.images),
+        best_queries=best,
+        worst_queries=worst,
+        named_queries=named_figures(named),
+        unanswerable=named.unanswerable,
         full_captions_second_stage=second,
         full_captions_reranked=reranked,
     )
@@ -244,45 +233,12 @@ def _rank_again(
     )
 
 
-def _rank_short_queries(
-    encoder: PersonEncoder, rows: Float32Array, crops: RenderedCrops, seed: int
-) -> ShortQueryFigures:
-    captions = write_short_queries(crops.values, 1, seed)
-    relevance = agreement(captions.claims[:, 0], crops.values) == 1
+def _rank_short_queries(encoder: PersonEncoder, gallery: Gallery, seed: int) -> _ShortQueries:
+    captions = write_short_queries(gallery.values, 1, seed)
+    claims = captions.claims[:, 0]
+    relevance = agreement(claims, gallery.values) == 1
     answerable = relevance.any(axis=1)
     texts = [texts[0] for texts, kept in zip(captions.texts, answerable, strict=True) if kept]
-    ranked = _rank(encoder, texts, rows, relevance[answerable])
-    return ShortQueryFigures(
-        queries=len(ranked),
-        precision_at_10=precision_at(ranked, 10),
-        mean_average_precision=mean_average_precision(ranked),
-        chance=float(ranked.mean()),
-    )
-
-
-def _rank_named_queries(
-    encoder: PersonEncoder, rows: Float32Array, crops: RenderedCrops
-) -> tuple[tuple[NamedQueryFigures, ...], tuple[str, ...]]:
-    figures = []
-    unanswerable = []
-    for query in name_queries():
-        relevance = agreement(query.claims()[None], crops.values) == 1
-        if not relevance.any():
-            unanswerable.append(query.text)
-            continue
-        ranked = _rank(encoder, [query.text], rows, relevance)
-        figures.append(
-            NamedQueryFigures(
-                text=query.text,
-                group=query.group,
-                precision_at_10=precision_at(ranked, 10),
-                chance=float(relevance.mean()),
-            )
-        )
-    return tuple(figures), tuple(unanswerable)
-
-
-def _rank(
-    encoder: PersonEncoder, texts: list[str], rows: Float32Array, relevance: Relevance
-) -> Relevance:
-    return rank_relevance(encoder.encode_texts(texts) @ rows.T, relevance)
+    similarity = encoder.encode_texts(texts) @ gallery.rows.T  # (q, g)
+    ranked = rank_relevance(similarity, relevance[answerable])
+    return _ShortQueries(texts, claims[answerable], ranked)

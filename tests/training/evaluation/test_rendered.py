@@ -10,8 +10,19 @@ from models.errors import ConfigurationInvalid
 from models.parts import Parts
 from tests.fakes import ColourEncoder
 from training.captioning import write_full_captions
+from training.datasets.rendered_people.attributes import agreement
 from training.datasets.rendered_people.shards import RenderedCrops
-from training.evaluation.rendered import Reranking, SecondStage, encode_crops, evaluate
+from training.evaluation.attribute_queries import attribute_queries
+from training.evaluation.handwritten import handwritten_queries
+from training.evaluation.item_queries import item_queries
+from training.evaluation.named_queries import name_queries
+from training.evaluation.rendered import (
+    Figures,
+    Reranking,
+    SecondStage,
+    encode_crops,
+    evaluate,
+)
 
 SEED = 4
 
@@ -81,6 +92,66 @@ def test_named_queries_true_of_no_crop_are_reported(crops: RenderedCrops) -> Non
     assert not asked & set(figures.unanswerable)
     assert len(asked) + len(figures.unanswerable) == 27
     assert all(query.chance > 0 for query in figures.named_queries)
+
+
+class AllKnowing(Oracle):
+    """Knows of whom each query of a group is true."""
+
+    def __init__(self, crops: RenderedCrops) -> None:
+        super().__init__(crops)
+        groups = (name_queries, item_queries, attribute_queries, handwritten_queries)
+        self._true_of = {
+            query.text: agreement(query.claims()[None], crops.values[::2])[0] == 1
+            for group in groups
+            for query in group()
+        }
+
+    def encode_texts(self, texts: Sequence[str]) -> Float32Array:
+        described = super().encode_texts(texts)
+        rows = [self._true_of.get(text, row) for text, row in zip(texts, described, strict=True)]
+        return np.array(rows, np.float32)
+
+
+def test_every_group_of_queries_is_measured(crops: RenderedCrops) -> None:
+    figures = evaluate(AllKnowing(crops), crops, SEED)
+    items, attributes, handwritten = figures.items, figures.attributes, figures.handwritten
+    assert items.queries + len(items.unanswerable) == 16
+    assert attributes.queries + len(attributes.unanswerable) == 27
+    assert handwritten.queries + len(handwritten.unanswerable) == 40
+    assert min(items.queries, attributes.queries, handwritten.queries) > 0
+    assert (items.precision_at_10, items.mean_average_precision) == (1, 1)
+    assert attributes.mean_average_precision == 1
+    assert (handwritten.recall_at_10, handwritten.people, handwritten.crops) == (1, 12, 24)
+    assert all(query.average_precision == 1 for query in figures.named_queries)
+    colours = figures.colours
+    assert colours.queries > 0
+    assert colours.model is not None
+    assert colours.histogram is not None
+    # The pictures are noise.
+    assert colours.model.mean_average_precision == 1 > colours.histogram.mean_average_precision
+
+
+def test_best_queries_are_better_than_the_worst(crops: RenderedCrops) -> None:
+    # Eight people of each kind, so that rare things match ten crops.
+    crowd = RenderedCrops(
+        np.tile(crops.images, (8, 1, 1, 1)),
+        np.tile(crops.values, (8, 1)),
+        np.repeat(np.arange(96), 2),
+    )
+    figures = evaluate(Blind(crowd), crowd, SEED)
+    assert (len(figures.best_queries), len(figures.worst_queries)) == (10, 10)
+    best = [query.average_precision for query in figures.best_queries]
+    worst = [query.average_precision for query in figures.worst_queries]
+    assert best == sorted(best, reverse=True)
+    assert worst == sorted(worst)
+    assert min(best) >= max(worst)
+    assert all(query.matches >= 10 for query in figures.best_queries + figures.worst_queries)
+
+
+def test_figures_are_read_back_from_json(crops: RenderedCrops) -> None:
+    figures = evaluate(Blind(crops), crops, SEED)
+    written = figures.model_dump_json(exclude_none=True)
+    assert Figures.model_validate_json(written).model_dump() == figures.model_dump()
 
 
 def test_crops_are_encoded_in_order(crops: RenderedCrops) -> None:
