@@ -11,6 +11,7 @@ from training.checkpoints import BEST_FILE, LAST_FILE, SavedWeights, read_weight
 from training.config import RenderedRunConfig, TrainConfig
 from training.contracts import TrainingMethod
 from training.data_fingerprints import read_fingerprint
+from training.evaluation.rendered_figures import without_single_queries
 from training.runs import ENVIRONMENT_FILE
 from training.selection import selecting_split
 
@@ -67,7 +68,8 @@ def _provenance(run: Path, config: TrainConfig, saved: SavedWeights) -> dict[str
         provenance["validation"] = f"{chosen_by}: {json.dumps(saved.figures)}"
     evaluation = run / EVALUATION_FILE
     if evaluation.is_file():
-        provenance["figures"] = json.dumps(json.loads(evaluation.read_text(encoding="utf-8")))
+        figures = json.loads(evaluation.read_text(encoding="utf-8"))
+        provenance["figures"] = json.dumps(without_single_queries(figures))
     return provenance
 
 
