@@ -7,11 +7,13 @@ from typing import Any, TypedDict
 
 from models.encoders.compact_dual import VOCABULARY_FILE, WORDS_FILE
 from models.tokenizers.bert_wordpiece import WordPieces
+from models.tokenizers.whole_words import read_whole_words
 from training.captioned_batches import CaptionedBatches, Share
 from training.captioning import write_full_captions, write_short_queries
 from training.compact.corpus import Corpus, group_by_person, piece_captions
 from training.compact.rendered_batches import RenderedBatches
 from training.compact.schedule import sample_factor
+from training.compact.trained import read_trained
 from training.compact.unknown_words import unknown_words
 from training.config import CaptionedRunConfig, LoopConfig, RenderedRunConfig, TrainConfig
 from training.contracts import CaptionedMethod
@@ -198,17 +200,28 @@ def prepare_people(  # noqa: PLR0913  one recipe, named value by value
 
 
 def prepare_corpus(config: RenderedRunConfig, crops: RenderedCrops, run: Path) -> Corpus:
-    """Write captions for the crops and, into a new run's folder, the vocabulary made of them."""
+    """Write captions for the crops and, into a new run's folder, the vocabulary made of them.
+
+    A run that starts from a model has that one's vocabulary, and knows its words too.
+
+    Raises:
+        DescryError: If the start cannot be read.
+    """
     count = config.data.captions_per_crop
     full = write_full_captions(crops.values, count, config.data.seed)
     short = write_short_queries(crops.values, count, config.data.seed)
     logger.info("wrote %d captions", 2 * count * len(crops.images))
-    vocabulary = run / VOCABULARY_FILE
     model = config.method.model
     texts = [text for captions in (full, short) for kept in captions.texts for text in kept]
+    start = None if config.method.start is None else read_trained(config.method.start)
+    vocabulary = run / VOCABULARY_FILE
     # A run that is stopped here must not find half of a file when it goes on.
-    _write_once(vocabulary, lambda path: write_vocabulary(texts, model.vocabulary_limit, path))
-    _write_once(run / WORDS_FILE, lambda path: write_words(texts, path))
+    if start is None:
+        _write_once(vocabulary, lambda path: write_vocabulary(texts, model.vocabulary_limit, path))
+    else:
+        _write_once(vocabulary, lambda path: path.write_bytes(start.vocabulary.read_bytes()))
+    learned = () if start is None or start.words is None else read_whole_words(start.words)
+    _write_once(run / WORDS_FILE, lambda path: write_words(texts, path, learned))
     words = (run / WORDS_FILE).read_text(encoding="utf-8").split()
     pieces = vocabulary.read_text(encoding="utf-8").split()
     word_pieces = WordPieces(vocabulary, model.max_tokens)

@@ -40,9 +40,13 @@ def write_vocabulary(texts: Iterable[str], limit: int, path: Path) -> int:
     return len(pieces)
 
 
-def write_words(texts: Iterable[str], path: Path) -> int:
-    """Write the whole words of captions, sorted, one a line, and return their number."""
+def write_words(texts: Iterable[str], path: Path, learned: Iterable[str] = ()) -> int:
+    """Write the whole words of captions, sorted, one a line, and return their number.
+
+    ``learned`` are words to be among them in any case.
+    """
     counts = Counter(word for text in texts for word in whole_words(text))
-    words = sorted(word for word, count in counts.items() if count >= FEWEST_USES)
+    frequent = {word for word, count in counts.items() if count >= FEWEST_USES}
+    words = sorted(frequent | set(learned))
     path.write_text("".join(f"{word}\n" for word in words), encoding="utf-8")
     return len(words)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from models.encoders.compact_dual import VOCABULARY_FILE
+from models.encoders.compact_dual import VOCABULARY_FILE, WORDS_FILE
 from models.errors import ConfigurationInvalid
 from tests.training.captioned_people import METHODS, run_config, write_captioned_people
 from training.captioned_batches import Share
@@ -59,7 +59,8 @@ def test_vocabulary_of_a_run_is_kept_when_it_resumes(
 ) -> None:
     prepare_corpus(config, crops, tmp_path)
     written = (tmp_path / VOCABULARY_FILE).read_bytes()
-    assert [path.name for path in tmp_path.iterdir()] == [VOCABULARY_FILE]  # and no half of it
+    there = {path.name for path in tmp_path.iterdir()}
+    assert there == {VOCABULARY_FILE, WORDS_FILE}  # and no half of one
     fewer = config.data.model_copy(update={"captions_per_crop": 1})
     corpus = prepare_corpus(config.model_copy(update={"data": fewer}), crops, tmp_path)
     assert (tmp_path / VOCABULARY_FILE).read_bytes() == written

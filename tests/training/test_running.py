@@ -215,7 +215,7 @@ def test_a_run_on_rendered_people_is_measured_on_others(
     running.run(config, folder, resume=False, on_progress=no_progress, on_step=no_step)
     figures = json.loads(running.finish(config, folder, no_progress) or "")
     assert (figures["people"], figures["seed"]) == (4, 77)
-    expected = NOTHING_ELSE - {BEST_FILE, CURVES_FILE} | {"vocab.txt"}
+    expected = NOTHING_ELSE - {BEST_FILE, CURVES_FILE} | {"vocab.txt", "words.txt"}
     assert {path.name for path in folder.iterdir()} == expected
 
 

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 
 from models.tokenizers.bert_wordpiece import WordPieces
-from training.vocabulary import CHARACTERS, SPECIAL, UNKNOWN, write_vocabulary
+from training.vocabulary import CHARACTERS, SPECIAL, UNKNOWN, write_vocabulary, write_words
 
 TEXTS = ["a woman in a red coat", "a man in a blue coat"] * 5
 
@@ -34,3 +34,12 @@ def test_same_captions_give_the_same_vocabulary(tmp_path: Path) -> None:
         write_vocabulary([" ".join(words)] * 3, 500, path)
         written.add(path.read_text(encoding="utf-8"))
     assert len(written) == 1
+
+
+def test_words_of_captions_are_listed_whole_sorted_and_only_if_used_often(tmp_path: Path) -> None:
+    path = tmp_path / "words.txt"
+    captions = ["A T-shirt, jeans.", "a t-shirt", "A shirt: JEANS", "jeans, once"]
+    assert write_words(captions, path) == 3
+    assert path.read_text(encoding="utf-8") == "a\njeans\nshirt\n"
+    assert write_words(captions, path, learned=["hat", "a"]) == 4
+    assert path.read_text(encoding="utf-8") == "a\nhat\njeans\nshirt\n"

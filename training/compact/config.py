@@ -92,6 +92,9 @@ class CompactDualConfig(Schema):
     """The compact dual encoder: its sizes, its terms, and what its batches look like."""
 
     name: Literal["compact_dual"] = "compact_dual"
+    start: Path | None = None
+    """A model directory of one to train on from, with its vocabulary; None begins from random
+    weights. Heads and scale begin anew."""
     model: ModelConfig
     phases: tuple[Phase, ...] = Field(min_length=1)
     objective: ObjectiveConfig

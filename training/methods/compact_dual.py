@@ -28,6 +28,7 @@ from models.tokenizers.whole_words import read_whole_words
 from training.compact.batches import Batch, preprocessing
 from training.compact.config import CompactDualConfig, ModelConfig, ObjectiveConfig, Phase
 from training.compact.crop_memory import CropMemory
+from training.compact.trained import read_trained
 from training.compact.truth import VALUES_A_SLOT, permitted_values, truth_of
 from training.contracts import ParameterGroup
 from training.losses.attribute_answer import attribute_answer
@@ -200,11 +201,17 @@ class CompactDualMethod:
 def build(
     config: CompactDualConfig, vocabulary: Path, optimiser: OptimiserConfig, seed: int
 ) -> CompactDualMethod:
-    """Return the untrained encoder with its heads, the same for the same seed."""
+    """Return the encoder that training starts from with its heads, the same for the same seed.
+
+    Raises:
+        DescryError: If the start cannot be read, or is of other sizes.
+    """
     size = len(vocabulary.read_text(encoding="utf-8").splitlines())
     sizes = sizes_for(config.model, config.phases[-1], vocabulary, size)
     torch.manual_seed(seed)
     encoder = CompactDual(sizes, config.model.embedding_width)
+    if config.start is not None:
+        read_trained(config.start).fill(encoder, sizes)
     network = CompactDualNetwork(encoder, sizes, config.model.embedding_width, config.objective)
     return CompactDualMethod(network, config, sizes, vocabulary, optimiser)
 

@@ -9,25 +9,15 @@ projections) is left.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import nn
 from torch.nn import functional
-from transformers import BertModel
 
 from models.card import CARD_FILE, ImagePreprocessing
-from models.encoders.compact_dual import (
-    VOCABULARY_FILE,
-    CompactDual,
-    CompactDualSizes,
-    ResidualBlock,
-)
-from models.errors import ConfigurationInvalid
-from models.loading import read_model
-from models.state_dicts import require_fit
-from models.stored_model import StoredModel
+from models.encoders.compact_dual import ResidualBlock
+from training.compact.trained import TrainedCompact
 
 _BLOCK = (
     ("conv1", "convolution1"),
@@ -39,65 +29,26 @@ _BLOCK = (
 _SHORTCUT = "downsample.0.weight"
 
 
-@dataclass(frozen=True)
-class CompactStart:
-    """A trained compact dual encoder and where its vocabulary lies."""
+def resnet_of(compact: TrainedCompact, image: ImagePreprocessing) -> dict[str, torch.Tensor]:
+    """Return the image tower in torchvision's names, for pixels that are normalised otherwise.
 
-    network: CompactDual
-    sizes: CompactDualSizes
-    image: ImagePreprocessing
-    vocabulary: Path
-
-    @property
-    def bert(self) -> BertModel:
-        """The text tower without what pools its states."""
-        bert: BertModel = self.network.text_tower.bert
-        return bert
-
-    def resnet(self, image: ImagePreprocessing) -> dict[str, torch.Tensor]:
-        """Return the image tower in torchvision's names, for pixels that are normalised otherwise.
-
-        The stem's outputs are the same but in the outermost pixels, where what is padded with is
-        zero after either normalisation. Its stages see maps of half the size: a max pooling comes
-        between that this encoder has not.
-        """
-        tower = self.network.image_tower
-        tensors = _renormalised(tower.stem.state_dict(), self.image, image)
-        blocks = iter(tower.body)
-        for stage, depth in enumerate(self.sizes.stage_depths, start=1):
-            for position in range(depth):
-                for name, tensor in _block(next(blocks)).items():
-                    tensors[f"layer{stage}.{position}.{name}"] = tensor
-        return tensors
+    The stem's outputs are the same but in the outermost pixels, where what is padded with is
+    zero after either normalisation. Its stages see maps of half the size: a max pooling comes
+    between that this encoder has not.
+    """
+    tower = compact.network.image_tower
+    tensors = _renormalised(tower.stem.state_dict(), compact.image, image)
+    blocks = iter(tower.body)
+    for stage, depth in enumerate(compact.sizes.stage_depths, start=1):
+        for position in range(depth):
+            for name, tensor in _block(next(blocks)).items():
+                tensors[f"layer{stage}.{position}.{name}"] = tensor
+    return tensors
 
 
 def is_model_directory(path: Path) -> bool:
     """Say whether a folder holds a model of Descry, and no BERT of transformers."""
     return (path / CARD_FILE).is_file()
-
-
-def read_compact(directory: Path) -> CompactStart:
-    """Read a model directory.
-
-    Raises:
-        ConfigurationInvalid: If it is of another architecture.
-        CheckpointUnreadable: If a file of it is missing or damaged.
-        CheckpointMismatch: If its tensors do not fit its card.
-    """
-    model: StoredModel = read_model(str(directory))  # type: ignore[assignment]  # typed there without torch
-    card = model.card
-    if card.architecture != "compact_dual":
-        raise ConfigurationInvalid(
-            f"{directory} is a model of architecture {card.architecture!r}, whose towers NAFS "
-            "cannot have: name a compact_dual, or set start to go on from a NAFS"
-        )
-    sizes = model.sizes(CompactDualSizes)
-    network = CompactDual(sizes, card.embedding_width)
-    expected = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
-    require_fit(model.shapes, expected, model.source)
-    network.load_state_dict(model.tensors)
-    vocabulary = model.file(VOCABULARY_FILE, sizes.vocabulary_sha256)
-    return CompactStart(network, sizes, card.image, vocabulary)
 
 
 def _renormalised(

@@ -17,7 +17,8 @@ from models.loading import read_model
 from models.nafs_checkpoints import VOCABULARY_FILE
 from models.state_dicts import read_checkpoint, require_fit
 from models.stored_model import PublishedModel, StoredModel
-from training.nafs.compact_start import is_model_directory, read_compact
+from training.compact.trained import read_trained
+from training.nafs.compact_start import is_model_directory, resnet_of
 from training.nafs.network import CLASSES, NafsTrainingNetwork
 
 _BRANCHES = ("", "branch2_", "branch3_")
@@ -127,7 +128,7 @@ def read_bert(directory: Path) -> BertStart:
             cannot have.
     """
     if is_model_directory(directory):
-        compact = read_compact(directory)
+        compact = read_trained(directory)
         return BertStart(compact.bert.config, compact.bert.state_dict(), compact.vocabulary)
     vocabulary = directory / VOCABULARY_FILE
     absent = [p.name for p in (directory / "config.json", vocabulary) if not p.is_file()]
@@ -203,7 +204,7 @@ def fill_from_resnet(network: NafsTrainingNetwork, path: Path, image: ImagePrepr
 
 def _resnet_tensors(path: Path, image: ImagePreprocessing) -> Mapping[str, torch.Tensor]:
     if path.is_dir():
-        return read_compact(path).resnet(image)
+        return resnet_of(read_trained(path), image)
     return read_checkpoint(path).tensors
 
 

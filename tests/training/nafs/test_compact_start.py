@@ -9,16 +9,16 @@ from models.errors import CheckpointMismatch, ConfigurationInvalid
 from models.images import preprocess
 from models.state_dicts import write_model_directory
 from tests.training.small_nafs import CAPTIONS, config, crops, same, small
+from training.compact.trained import TrainedCompact, read_trained
 from training.methods.nafs import PUBLISHED, NafsMethod, build
-from training.nafs.compact_start import CompactStart, read_compact
 
 DEFAULT = Path(models.__file__).parent / "default"
 IMAGE = {"widths": (32, 64, 128, 256), "depths": (1, 2, 2, 2), "block": "basic"}
 
 
 @pytest.fixture(scope="module")
-def compact() -> CompactStart:
-    found = read_compact(DEFAULT)
+def compact() -> TrainedCompact:
+    found = read_trained(DEFAULT)
     found.network.eval()
     return found
 
@@ -35,7 +35,7 @@ def method(tmp_path_factory: pytest.TempPathFactory) -> NafsMethod:
 
 @torch.inference_mode()
 def test_the_stages_compute_what_those_of_the_compact_encoder_do(
-    compact: CompactStart, method: NafsMethod
+    compact: TrainedCompact, method: NafsMethod
 ) -> None:
     trunk = method.network.image_model.eval()
     body = compact.network.image_tower.body
@@ -60,7 +60,7 @@ def test_the_stages_compute_what_those_of_the_compact_encoder_do(
 
 @torch.inference_mode()
 def test_the_stem_sees_the_crops_as_that_of_the_compact_encoder(
-    compact: CompactStart, method: NafsMethod
+    compact: TrainedCompact, method: NafsMethod
 ) -> None:
     trunk, image = method.network.image_model.eval(), method.encoder().card.image
     assert image.mean != compact.image.mean
@@ -76,7 +76,7 @@ def test_the_stem_sees_the_crops_as_that_of_the_compact_encoder(
 
 @torch.inference_mode()
 def test_the_words_are_read_as_by_the_compact_encoder(
-    compact: CompactStart, method: NafsMethod
+    compact: TrainedCompact, method: NafsMethod
 ) -> None:
     phrases = method.batch_maker.phrases
     pieces = phrases.captions(CAPTIONS, honour_special=False)
