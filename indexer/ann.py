@@ -8,8 +8,9 @@ this takes 4 / 37 ms; FAISS's flat index of float32 takes 7 / 75 ms, for the sam
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 import faiss
 import numpy as np
@@ -23,12 +24,32 @@ from models.errors import BundleDamaged
 INDEX_KIND: IndexKind = "scalar-fp16"
 Int64Array = npt.NDArray[np.int64]
 
+
 _ROWS_PER_ADD = 65_536
 _ROWS_PER_PRODUCT = 4096
 _SPARE_CANDIDATES = 32
 # Rounding moves a component by at most 2^-11 of itself, or by 2^-25 where it is tiny, and so the
 # score of two unit vectors by at most 4.9e-4 (Cauchy-Schwarz); the rest is for summing in float32.
 ROUNDING_ERROR = 5e-4
+# Below this many rows, reading them one by one is faster than scanning past all others.
+SMALL_SELECTION = 5_000
+
+Strategy = Literal["scan", "selected rows"]
+
+
+@dataclass(frozen=True)
+class Nearest:
+    """The best rows for one query, best first, and how they were found.
+
+    ``scores`` and ``rows`` are ``(k,)``; ``scanned`` rows were compared with the query at all.
+    ``recall`` is the expected share of the true best ones among them.
+    """
+
+    scores: Float32Array
+    rows: Int64Array
+    strategy: Strategy
+    scanned: int
+    recall: float = 1.0
 
 
 def write_index(vectors: Float32Array, path: Path) -> None:
@@ -77,10 +98,17 @@ class ExactIndex:
             )
         return cls(opened, rows)
 
-    def search(self, query: Float32Array, limit: int) -> tuple[Float32Array, Int64Array]:
+    def search(
+        self, query: Float32Array, limit: int, selected: Int64Array | None = None
+    ) -> Nearest:
         """Return scores and rows of the ``limit`` best for one vector ``(d,)``.
 
-        Best first, ties by row; fewer where there are fewer rows.
+        Best first, ties by row; fewer only where there are fewer rows.
+
+        Args:
+            query: Finite; of any length.
+            limit: At least 1.
+            selected: The rows that may answer, in ascending order; None for all.
 
         Raises:
             ValueError: If the query is not a finite vector of the index's width, or limit < 1.
@@ -91,17 +119,27 @@ class ExactIndex:
             )
         if limit < 1:
             raise ValueError(f"limit is {limit}: at least 1")
-        wanted = min(limit, self.size)
-        rounded, rows = self._nearest(query, min(wanted + _SPARE_CANDIDATES, self.size))
+        if selected is not None and len(selected) <= SMALL_SELECTION:
+            return self._of_selected(query, limit, selected)
+        return self._of_scan(query, limit, selected)
+
+    def _of_selected(self, query: Float32Array, limit: int, selected: Int64Array) -> Nearest:
+        scores = self._exact_scores(query, selected)
+        return _best(scores, selected, limit, "selected rows", len(selected))
+
+    def _of_scan(self, query: Float32Array, limit: int, selected: Int64Array | None) -> Nearest:
+        size = self.size if selected is None else len(selected)
+        options = None if selected is None else _only(selected, self.size)
+        wanted = min(limit, size)
+        rounded, rows = self._nearest(query, min(wanted + _SPARE_CANDIDATES, size), options)
         scores = self._exact_scores(query, rows)
-        if len(rows) < self.size:
+        if len(rows) < size:
             error = ROUNDING_ERROR * float(np.linalg.norm(query))
             bar = float(np.partition(scores, -wanted)[-wanted])
             if float(rounded.min()) >= bar - error:  # a row beyond the list may reach the bar
-                rows = self._above(query, bar - error)
+                rows = self._above(query, bar - error, options)
                 scores = self._exact_scores(query, rows)
-        order = np.lexsort((rows, -scores))[:wanted]
-        return scores[order], rows[order]
+        return _best(scores, rows, wanted, "scan", size)
 
     def stored(self, row: int) -> Float32Array:
         """Return one vector ``(d,)`` as FAISS holds it, rounded to half precision."""
@@ -116,18 +154,36 @@ class ExactIndex:
             scores[part] = self.vectors[rows[part]].astype(np.float64) @ wide_query
         return scores
 
-    def _nearest(self, query: Float32Array, limit: int) -> tuple[Float32Array, Int64Array]:
+    def _nearest(
+        self, query: Float32Array, limit: int, options: faiss.SearchParameters | None
+    ) -> tuple[Float32Array, Int64Array]:
         with _one_thread():
-            scores, rows = self._index.search(_as_batch(query), limit)
+            scores, rows = self._index.search(_as_batch(query), limit, params=options)
         return scores[0], rows[0]
 
-    def _above(self, query: Float32Array, score: float) -> Int64Array:
+    def _above(
+        self, query: Float32Array, score: float, options: faiss.SearchParameters | None
+    ) -> Int64Array:
         # FAISS wants more than the threshold, not at least as much.
         threshold = float(np.nextafter(np.float32(score), np.float32(-np.inf)))
         found: Int64Array
         with _one_thread():
-            _, _, found = self._index.range_search(_as_batch(query), threshold)
+            _, _, found = self._index.range_search(_as_batch(query), threshold, params=options)
         return found
+
+
+def _best(
+    scores: Float32Array, rows: Int64Array, limit: int, strategy: Strategy, scanned: int
+) -> Nearest:
+    order = np.lexsort((rows, -scores))[:limit]
+    return Nearest(scores[order], rows[order], strategy, scanned)
+
+
+def _only(selected: Int64Array, size: int) -> faiss.SearchParameters:
+    mask = np.zeros(size, bool)
+    mask[selected] = True
+    bitmap = faiss.IDSelectorBitmap(np.packbits(mask, bitorder="little"))
+    return faiss.SearchParameters(sel=bitmap)
 
 
 @contextmanager

@@ -37,7 +37,8 @@ def ask_canaries(
         )
     canaries = []
     for text, query in zip(TEXTS, queries, strict=True):
-        scores, rows = index.search(query, HITS)
-        hits = tuple(ids[row] for row in rows)
-        canaries.append(Canary(text=text, ids=hits, scores=tuple(float(s) for s in scores)))
+        found = index.search(query, HITS)
+        hits = tuple(ids[row] for row in found.rows)
+        scores = tuple(float(score) for score in found.scores)
+        canaries.append(Canary(text=text, ids=hits, scores=scores))
     return tuple(canaries)

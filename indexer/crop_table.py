@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from indexer.crop_selection import matching_rows
+from indexer.filters import Filters
 from indexer.records import ColumnType, Crop
 from models.errors import BundleDamaged
 
@@ -87,6 +89,7 @@ class CropTable:
             ) from error
         if table.schema.names[: len(_FIELDS)] != [field.name for field in _FIELDS]:
             raise BundleDamaged(f"{path} lacks columns of a crop table. Build the index again.")
+        self._table = table
         self._batches: list[pa.RecordBatch] = table.to_batches()
         self._starts = np.cumsum([0, *(batch.num_rows for batch in self._batches)])
         self.extra_names = tuple(table.schema.names[len(_FIELDS) :])
@@ -114,6 +117,14 @@ class CropTable:
         extra = {name: values.pop(name) for name in self.extra_names}
         time: datetime | None = values.pop("captured_at")
         return Crop(captured_at=time and time.astimezone(UTC), extra=extra, **values)
+
+    def matching(self, filters: Filters) -> npt.NDArray[np.int64]:
+        """Return the rows that meet filters, in ascending order.
+
+        Raises:
+            ConfigurationInvalid: If there is no such column, or a value is not of its type.
+        """
+        return matching_rows(self._table, filters, self.extra_names)
 
     def find(self, crop_id: str) -> tuple[int, Crop] | None:
         """Return row and crop of an id, or None."""

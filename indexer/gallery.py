@@ -18,14 +18,25 @@ from indexer.bundle import (
 )
 from indexer.crop_files import read_crop_file
 from indexer.crop_table import CropTable
+from indexer.filters import ALL_CROPS, Condition, Filters
 from indexer.manifest import IndexManifest
-from indexer.records import Crop, Hit, JsonScalar
+from indexer.records import Answer, Crop, Hit, JsonScalar
 from indexer.thumbnails import ThumbnailPack
 from models.card import ModelCard
 from models.contracts import Float32Array
 from models.errors import BundleDamaged, CropUnreadable, EncoderMismatch
 
-__all__ = ["Crop", "Gallery", "Hit", "JsonScalar", "read_manifest"]
+__all__ = [
+    "ALL_CROPS",
+    "Answer",
+    "Condition",
+    "Crop",
+    "Filters",
+    "Gallery",
+    "Hit",
+    "JsonScalar",
+    "read_manifest",
+]
 
 
 class Gallery:
@@ -80,18 +91,24 @@ class Gallery:
         """The number of crops."""
         return self._crops.size
 
-    def search(self, query: Float32Array, limit: int) -> list[Hit]:
-        """Return the ``limit`` best crops for a unit vector ``(d,)``, best first, ties by row.
+    def search(self, query: Float32Array, limit: int, filters: Filters = ALL_CROPS) -> Answer:
+        """Return the best crops for a unit vector ``(d,)``, best first, ties by row.
+
+        If at least ``limit`` crops meet the filters, ``limit`` are returned.
 
         Raises:
             ValueError: If the query is not a finite vector of the gallery's width, or limit < 1.
+            ConfigurationInvalid: If a filter names no column, or compares it with what it is not.
         """
-        scores, rows = self._index.search(query, limit)
-        ranked = zip(scores, self._crops.crops(rows), strict=True)
-        return [
+        selected = self._crops.matching(filters) if filters else None
+        found = self._index.search(query, limit, selected)
+        ranked = zip(found.scores, self._crops.crops(found.rows), strict=True)
+        hits = [
             Hit(rank=rank, score=float(score), crop=crop)
             for rank, (score, crop) in enumerate(ranked, start=1)
         ]
+        matching = self.size if selected is None else len(selected)
+        return Answer(hits, matching, found.strategy, found.scanned, found.recall)
 
     def crop(self, crop_id: str) -> Crop | None:
         """Return the crop of that id, or None."""

@@ -37,3 +37,18 @@ class Hit:
     rank: int
     score: float
     crop: Crop
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The best crops for one query, best first, and how they were found.
+
+    ``matching`` crops met the filters, ``scanned`` of them were compared with the query;
+    ``recall`` is the expected share of the true best among the hits.
+    """
+
+    hits: list[Hit]
+    matching: int
+    strategy: str
+    scanned: int
+    recall: float

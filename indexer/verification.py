@@ -110,9 +110,9 @@ def _search_problems(generation: _Generation, rows: list[int]) -> Iterator[str]:
             yield f"row {row}: {crop.id} is not the id of its path and content"
         vector = np.asarray(generation.index.vectors[row])
         # Copies of one picture share a score: the best need not be this row, only score as high.
-        scores, _ = generation.index.search(vector, 1)
-        if abs(scores[0] - 1) > 2 * _UNIT_TOLERANCE:
-            yield f"row {row}: the best score for its own vector is {scores[0]:.4f}, not 1"
+        best = generation.index.search(vector, 1).scores[0]
+        if abs(best - 1) > 2 * _UNIT_TOLERANCE:
+            yield f"row {row}: the best score for its own vector is {best:.4f}, not 1"
         if np.abs(generation.index.stored(row) - vector).max() > ROUNDING_ERROR:
             yield f"row {row}: {bundle.FAISS_INDEX} and {bundle.VECTORS} hold different vectors"
 

@@ -46,7 +46,7 @@ class Searcher:
         started = time.perf_counter()
         query, reading = self._encode(text)
         encoded = time.perf_counter()
-        hits = self._gallery.search(query, limit)
+        hits = self._gallery.search(query, limit).hits
         ended = time.perf_counter()
         return Ranking(hits, reading, encoded - started, ended - encoded, ended - started)
 

@@ -87,7 +87,7 @@ def ask(rendered: Path, index: Path, questions: list[Question]) -> list[Answer]:
     rows = encoder.encode_texts([question.text for question in questions])
     answers = []
     for question, row in zip(questions, rows, strict=True):
-        hits = gallery.search(row, DEPTH)
+        hits = gallery.search(row, DEPTH).hits
         right = [question.is_right(attributes[hit.crop.path]) for hit in hits]
         there = sum(question.is_right(seen) for seen in attributes.values())
         best = min(there, DEPTH) / DEPTH

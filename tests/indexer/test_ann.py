@@ -2,6 +2,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from indexer import ann
@@ -38,7 +39,8 @@ def test_the_ranking_is_that_of_a_full_sort(tmp_path: Path, limit: int) -> None:
     vectors = unit_rows(1500)
     index = opened(tmp_path, vectors)
     for query in unit_rows(3, seed=1):
-        scores, rows = index.search(query, limit)
+        found = index.search(query, limit)
+        scores, rows = found.scores, found.rows
         assert rows.tolist() == by_hand(vectors, query, limit)
         assert np.abs(scores - vectors[rows] @ query).max() < 1e-6
 
@@ -48,7 +50,7 @@ def test_rows_closer_than_half_precision_can_tell_are_ranked_right(tmp_path: Pat
     noise = unit_rows(400, seed=2) * np.float32(2e-4)
     vectors = query + noise
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    _, rows = opened(tmp_path, vectors).search(query, 10)
+    rows = opened(tmp_path, vectors).search(query, 10).rows
     assert rows.tolist() == by_hand(vectors, query, 10)
 
 
@@ -58,22 +60,23 @@ def test_equal_rows_keep_their_order_even_across_the_limit(
     monkeypatch.setattr(ann, "_ROWS_PER_PRODUCT", 64)
     vectors = unit_rows(900)
     vectors[100:700] = vectors[5]
-    scores, rows = opened(tmp_path, vectors).search(vectors[5], 50)
+    found = opened(tmp_path, vectors).search(vectors[5], 50)
+    scores, rows = found.scores, found.rows
     assert rows.tolist() == [5, *range(100, 149)]
     assert len(set(scores.tolist())) == 1
 
 
 def test_a_limit_beyond_the_size_gives_every_row(tmp_path: Path) -> None:
-    _, rows = opened(tmp_path, unit_rows(3)).search(unit_rows(1)[0], 10**9)
+    rows = opened(tmp_path, unit_rows(3)).search(unit_rows(1)[0], 10**9).rows
     assert sorted(rows.tolist()) == [0, 1, 2]
 
 
 def test_many_threads_get_the_answers_of_one(tmp_path: Path) -> None:
     index = opened(tmp_path, unit_rows(2000))
     queries = unit_rows(64, seed=3)
-    alone = [index.search(query, 20)[1].tolist() for query in queries]
+    alone = [index.search(query, 20).rows.tolist() for query in queries]
     with ThreadPoolExecutor(8) as pool:
-        together = list(pool.map(lambda query: index.search(query, 20)[1].tolist(), queries))
+        together = list(pool.map(lambda query: index.search(query, 20).rows.tolist(), queries))
     assert together == alone
 
 
@@ -114,3 +117,38 @@ def test_an_index_of_other_vectors_is_damage(tmp_path: Path) -> None:
 def test_an_index_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="cannot be written"):
         write_index(unit_rows(2), tmp_path / "no such folder" / "index.faiss")
+
+
+def selection(size: int, share: float, seed: int) -> npt.NDArray[np.int64]:
+    return np.flatnonzero(np.random.default_rng(seed).random(size) < share)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.002, 0.03, 0.5, 1.0])
+@pytest.mark.parametrize("small", [0, 100, 5000])
+def test_only_selected_rows_answer_and_as_many_as_wanted_if_there_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, share: float, small: int
+) -> None:
+    monkeypatch.setattr(ann, "SMALL_SELECTION", small)
+    vectors = unit_rows(1500)
+    index = opened(tmp_path, vectors)
+    chosen = selection(1500, share, seed=4)
+    for query in unit_rows(2, seed=5):
+        found = index.search(query, 20, chosen)
+        expected = [int(chosen[place]) for place in by_hand(vectors[chosen], query, 20)]
+        assert found.rows.tolist() == expected
+        assert len(expected) == min(20, len(chosen))
+        assert found.scanned == len(chosen)
+        assert found.recall == 1
+        assert found.strategy == ("selected rows" if len(chosen) <= small else "scan")
+
+
+def test_selected_rows_that_are_nearly_equal_are_ranked_right(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ann, "SMALL_SELECTION", 0)
+    query = unit_rows(1)[0]
+    vectors = query + unit_rows(400, seed=2) * np.float32(2e-4)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    chosen = selection(400, 0.5, seed=6)
+    rows = opened(tmp_path, vectors).search(query, 10, chosen).rows
+    assert rows.tolist() == [int(chosen[place]) for place in by_hand(vectors[chosen], query, 10)]

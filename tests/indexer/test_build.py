@@ -107,7 +107,7 @@ def test_strange_names_are_indexed_like_others(
         draw(tmp_path / "crops" / "a b" / name)
     build(tmp_path / "crops", index, encoder)
     gallery = Gallery.open(index, encoder.card)
-    hits = gallery.search(encoder.encode_texts(["red"])[0], 100)
+    hits = gallery.search(encoder.encode_texts(["red"])[0], 100).hits
     assert {hit.crop.path for hit in hits} == {f"a b/{name}" for name in names}
     for hit in hits:
         assert gallery.read_crop(hit.crop.id) == (tmp_path / "crops" / hit.crop.path).read_bytes()

@@ -37,7 +37,7 @@ def test_a_gallery_gives_the_same_answers_again(built: BuildReport, index: Path)
     gallery = Gallery.open(index, encoder.card)
     assert [canary.text for canary in gallery.manifest.canaries] == list(TEXTS)
     for canary in built.manifest.canaries:
-        hits = gallery.search(encoder.encode_texts([canary.text])[0], HITS)
+        hits = gallery.search(encoder.encode_texts([canary.text])[0], HITS).hits
         assert tuple(hit.crop.id for hit in hits) == canary.ids
         assert tuple(hit.score for hit in hits) == canary.scores
     gallery.close()

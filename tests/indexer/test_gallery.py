@@ -14,8 +14,14 @@ from PIL import Image
 
 from indexer import bundle
 from indexer.build import BuildOptions, BuildReport, build
-from indexer.gallery import Gallery, read_manifest
-from models.errors import BundleDamaged, BundleNotFound, CropUnreadable, EncoderMismatch
+from indexer.gallery import Condition, Filters, Gallery, read_manifest
+from models.errors import (
+    BundleDamaged,
+    BundleNotFound,
+    ConfigurationInvalid,
+    CropUnreadable,
+    EncoderMismatch,
+)
 from tests.fakes import ColourEncoder
 from tests.indexer.conftest import draw
 
@@ -27,14 +33,14 @@ def gallery(built: BuildReport, index: Path, encoder: ColourEncoder) -> Gallery:
 
 
 def id_of(gallery: Gallery, path: str) -> str:
-    hits = gallery.search(np.array([1, 0, 0], np.float32), gallery.size)
+    hits = gallery.search(np.array([1, 0, 0], np.float32), gallery.size).hits
     return next(hit.crop.id for hit in hits if hit.crop.path == path)
 
 
 def test_a_text_finds_the_crops_of_its_colour_first(
     gallery: Gallery, encoder: ColourEncoder
 ) -> None:
-    hits = gallery.search(encoder.encode_texts(["woman in red coat"])[0], 3)
+    hits = gallery.search(encoder.encode_texts(["woman in red coat"])[0], 3).hits
     assert [hit.rank for hit in hits] == [1, 2, 3]
     # Cosines of the corners of a cube: the same corner, then those that share two of three signs.
     assert hits[0].crop.path == "cam1/red.png"
@@ -49,7 +55,7 @@ def test_equal_crops_come_in_the_order_of_their_rows(
         draw(crops / "copies" / f"{number:02}.png", "red")
     build(crops, index, encoder)
     gallery = Gallery.open(index, encoder.card)
-    hits = gallery.search(encoder.encode_texts(["red"])[0], 5)
+    hits = gallery.search(encoder.encode_texts(["red"])[0], 5).hits
     assert [hit.crop.path for hit in hits] == [
         "cam1/red.png",
         *(f"copies/{number:02}.png" for number in range(4)),
@@ -59,9 +65,41 @@ def test_equal_crops_come_in_the_order_of_their_rows(
 
 def test_a_limit_beyond_the_size_gives_every_crop(gallery: Gallery) -> None:
     query = np.array([1, 0, 0], np.float32)
-    assert len(gallery.search(query, 10**9)) == gallery.size == 5
+    assert len(gallery.search(query, 10**9).hits) == gallery.size == 5
     with pytest.raises(ValueError, match="limit is 0"):
         gallery.search(query, 0)
+
+
+def test_filters_leave_the_crops_that_meet_them_and_say_how_they_were_found(
+    crops: Path, index: Path, encoder: ColourEncoder, tmp_path: Path
+) -> None:
+    metadata = tmp_path / "m.jsonl"
+    lines = [
+        {"path": "cam1/red.png", "camera": "c1", "captured_at": "2024-05-01T10:00Z", "floor": 3},
+        {"path": "black.jpeg", "camera": "c2", "captured_at": "2024-05-01T11:00Z", "floor": 4},
+    ]
+    metadata.write_text("\n".join(map(json.dumps, lines)))
+    build(crops, index, encoder, BuildOptions(metadata=metadata))
+    gallery = Gallery.open(index, encoder.card)
+    red = encoder.encode_texts(["red"])[0]
+
+    def found(**conditions: Condition) -> tuple[list[str], int]:
+        answer = gallery.search(red, 100, Filters(columns=conditions))
+        assert (answer.strategy, answer.recall) == ("selected rows", 1)
+        assert answer.scanned == answer.matching
+        assert [hit.rank for hit in answer.hits] == list(range(1, len(answer.hits) + 1))
+        return [hit.crop.path for hit in answer.hits], answer.matching
+
+    assert found(camera=Condition(among=("c1", "c2"))) == (["cam1/red.png", "black.jpeg"], 2)
+    late = Condition(at_least=datetime(2024, 5, 1, 10, 30, tzinfo=UTC))
+    assert found(captured_at=late) == (["black.jpeg"], 1)
+    assert found(floor=Condition(among=(3,)), camera=Condition(among=("c2",))) == ([], 0)
+    paths, matching = found(camera=Condition(exists=False))
+    assert len(paths) == matching == gallery.size - 2
+    everything = gallery.search(red, 2)
+    assert (everything.matching, everything.strategy) == (gallery.size, "scan")
+    with pytest.raises(ConfigurationInvalid, match="no column 'colour'"):
+        gallery.search(red, 2, Filters(columns={"colour": Condition(exists=True)}))
 
 
 def test_metadata_comes_back_with_the_crop(
@@ -192,7 +230,7 @@ def test_many_threads_may_use_one_gallery(gallery: Gallery, encoder: ColourEncod
     queries = encoder.encode_texts(["red", "green", "blue", "white", "black"] * 40)
 
     def best(query: np.ndarray) -> tuple[str, bytes]:
-        crop = gallery.search(query, 1)[0].crop
+        crop = gallery.search(query, 1).hits[0].crop
         return crop.path, gallery.read_crop(crop.id) + gallery.read_thumbnail(crop.id)
 
     with ThreadPoolExecutor(8) as pool:

@@ -139,7 +139,7 @@ def test_person_is_found_among_odd_pictures(
 ) -> None:
     with closing(Gallery.open(crops.parent / "index", encoder.card)) as gallery:
         query = encoder.encode_texts(["person in a red coat and blue trousers"])[0]
-        hits = gallery.search(query, report.manifest.counts.indexed)
+        hits = gallery.search(query, report.manifest.counts.indexed).hits
     assert np.isfinite([hit.score for hit in hits]).all()
     scores = {hit.crop.path: hit.score for hit in hits}
     assert scores["person.png"] > max(scores[name] for name in ("grey.png", "infrared.jpg"))

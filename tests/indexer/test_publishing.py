@@ -47,7 +47,7 @@ def test_an_opened_gallery_stays_what_it_is_while_a_new_one_is_published(
     gallery = Gallery.open(index, encoder.card)
     draw(crops / "new.png", "red")
     build(crops, index, encoder)
-    assert len(gallery.search(encoder.encode_texts(["red"])[0], 100)) == 5
+    assert len(gallery.search(encoder.encode_texts(["red"])[0], 100).hits) == 5
     newer = Gallery.open(index, encoder.card)
     assert (gallery.size, newer.size) == (5, 6)
     gallery.close()
