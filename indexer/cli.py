@@ -1,4 +1,4 @@
-"""``python -m indexer``: build, verify and info.
+"""``python -m indexer``: build, verify, info and evaluate.
 
 Exit codes: 0 all is well, 1 failed, 2 wrong use, 3 built, but some files were quarantined.
 """
@@ -6,6 +6,7 @@ Exit codes: 0 all is well, 1 failed, 2 wrong use, 3 built, but some files were q
 import json
 import sys
 from collections.abc import Iterable, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Never
 
@@ -17,6 +18,9 @@ from rich.console import Console
 from indexer import reports
 from indexer.build import DEFAULT_OPTIONS, BuildOptions, prepare_build, run_build
 from indexer.bundle import published_generation, read_generation_manifest
+from indexer.evaluation import evaluate_index
+from indexer.gallery import Gallery, read_manifest
+from indexer.judged_queries import read_judged_queries
 from indexer.progress import drawn_progress
 from indexer.verification import verify_index
 from models.command_lines import FAILED, one_line_errors
@@ -132,6 +136,35 @@ def info(*, index: IndexOption, as_json: JsonOption = False) -> None:
         _tell(
             reports.info_object(index, folder, manifest),
             reports.info_lines(folder, manifest),
+            as_json=as_json,
+        )
+
+
+@app.command()
+def evaluate(
+    index: Annotated[Path, typer.Argument(help="The index folder.")],
+    *,
+    queries: Annotated[
+        Path, typer.Option(help="jsonl, json or csv: text, and ids or paths of relevant crops.")
+    ],
+    model: Annotated[
+        str | None, typer.Option(help="Default: the one the index was built with.")
+    ] = None,
+    depth: Annotated[int, typer.Option(min=10, help="How far down a ranking is looked.")] = 1000,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.")] = "auto",
+    as_json: JsonOption = False,
+) -> None:
+    """Measure recall, mAP and latency with descriptions whose crops are known."""
+    with one_line_errors(as_json=as_json):
+        judged = read_judged_queries(queries)
+        source = model or read_manifest(index).model.source
+        encoder = load_encoder(source, device=device, precision=precision)
+        with closing(Gallery.open(index, encoder.card)) as gallery:
+            figures = evaluate_index(gallery, encoder, judged, depth)
+        _tell(
+            {"index": str(index), **figures.model_dump(mode="json")},
+            reports.evaluation_lines(index, figures),
             as_json=as_json,
         )
 

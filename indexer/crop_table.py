@@ -126,6 +126,11 @@ class CropTable:
         """
         return matching_rows(self._table, filters, self.extra_names)
 
+    def ids_by_path(self) -> dict[str, str]:
+        """Return the id of every crop by its path."""
+        columns = (self._table.column(name).to_pylist() for name in ("path", "id"))
+        return dict(zip(*columns, strict=True))
+
     def find(self, crop_id: str) -> tuple[int, Crop] | None:
         """Return row and crop of an id, or None."""
         place = int(np.searchsorted(self._sorted_ids, crop_id.encode(errors="replace")))

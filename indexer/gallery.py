@@ -115,6 +115,10 @@ class Gallery:
         found = self._crops.find(crop_id)
         return None if found is None else found[1]
 
+    def ids_by_path(self) -> dict[str, str]:
+        """Return the id of every crop by its path."""
+        return self._crops.ids_by_path()
+
     def read_crop(self, crop_id: str) -> bytes:
         """Return the bytes of the original file, if they are still the ones that were indexed.
 

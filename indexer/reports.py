@@ -7,8 +7,10 @@ from pydantic import JsonValue
 
 from indexer.build import BuildReport
 from indexer.bundle import QUARANTINE
+from indexer.evaluation import IndexFigures
 from indexer.manifest import Counts, IndexManifest
 from indexer.verification import Verification
+from models.errors import first_few
 
 _SHOWN = 5
 
@@ -99,6 +101,26 @@ def info_object(index: Path, folder: Path, manifest: IndexManifest) -> dict[str,
         "size_bytes": _size_bytes(manifest),
         "manifest": manifest.model_dump(mode="json"),
     }
+
+
+def evaluation_lines(index: Path, figures: IndexFigures) -> Iterator[str]:
+    """Yield how well an index answers, for people."""
+    yield f"{figures.queries:,} queries against the {figures.crops:,} crops of {str(index)!r}"
+    for k, share in figures.recall.items():
+        yield f"R@{k:<4} {100 * share:5.1f} %"
+    yield (
+        f"mAP    {100 * figures.mean_average_precision:5.1f} % "
+        f"(of the first {figures.depth:,}; chance {100 * figures.chance:.1f} %)"
+    )
+    yield (
+        f"One query takes {figures.latency_p50_ms:.1f} ms (median), "
+        f"{figures.latency_p95_ms:.1f} ms (95th percentile)."
+    )
+    if figures.without_relevant:
+        yield (
+            f"Not counted, as nothing is relevant for them: {len(figures.without_relevant)}, "
+            f"{first_few([repr(text) for text in figures.without_relevant])}"
+        )
 
 
 def _skipped_lines(counts: Counts) -> Iterator[str]:

@@ -225,3 +225,33 @@ def test_the_shipped_model_indexes_a_folder_from_the_command_line(crops: Path, i
     assert verify.returncode == 0, verify.stdout
     usage = subprocess.run([*command, "build"], capture_output=True, check=False)
     assert (usage.returncode, usage.stdout) == (2, b"")
+
+
+def test_evaluate_tells_how_well_the_index_answers(
+    crops: Path, index: Path, loaded: Loaded
+) -> None:
+    assert run("build", "--crops", crops, "--index", index, "--model", "default").exit_code == 0
+    queries = index.parent / "queries.jsonl"
+    queries.write_text(
+        '{"text": "red", "relevant": ["cam1/red.png"]}\n{"text": "dots", "relevant": []}\n'
+    )
+    result = run("evaluate", index, "--queries", queries)
+    assert result.exit_code == 0
+    assert loaded.requests[-1] == ("default", "auto", "auto")  # the one it was built with
+    lines = result.stdout.splitlines()
+    assert lines[0].startswith("1 queries against the 5 crops of ")
+    assert lines[1] == "R@1    100.0 %"
+    assert lines[4] == "mAP    100.0 % (of the first 5; chance 20.0 %)"
+    assert lines[-1] == "Not counted, as nothing is relevant for them: 1, 'dots'"
+    value = only_object(run("evaluate", index, "--queries", queries, "--json"))
+    assert value["recall"] == {"1": 1.0, "5": 1.0, "10": 1.0}
+    assert (value["index"], value["without_relevant"]) == (str(index), ["dots"])
+
+
+def test_evaluate_refuses_queries_about_other_crops(crops: Path, index: Path) -> None:
+    run("build", "--crops", crops, "--index", index)
+    queries = index.parent / "queries.jsonl"
+    queries.write_text('{"text": "red", "relevant": ["nowhere.png"]}\n')
+    result = run("evaluate", index, "--queries", queries)
+    assert result.exit_code == 1
+    assert "not in the index: 'nowhere.png'" in result.stderr
