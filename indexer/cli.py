@@ -141,7 +141,7 @@ def info(*, index: IndexOption, as_json: JsonOption = False) -> None:
 
 
 @app.command()
-def evaluate(
+def evaluate(  # noqa: PLR0913 - a parameter for each option of the command line
     index: Annotated[Path, typer.Argument(help="The index folder.")],
     *,
     queries: Annotated[
