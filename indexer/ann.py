@@ -69,6 +69,12 @@ def write_index(vectors: Float32Array, path: Path) -> None:
         raise OSError(f"{path} cannot be written: {error}") from error
 
 
+def faiss_build() -> tuple[str, str, int]:
+    """Return FAISS's version, the options it was built with, and how many GPUs it can use."""
+    options = " ".join(faiss.get_compile_options().split())
+    return faiss.__version__, options, int(faiss.get_num_gpus())
+
+
 class ExactIndex:
     """A written index and its vectors, memory-mapped; any number of threads may search at once."""
 

@@ -1,4 +1,4 @@
-"""``python -m indexer``: build, verify, info and evaluate.
+"""``python -m indexer``: build, verify, info, evaluate and doctor.
 
 Exit codes: 0 all is well, 1 failed, 2 wrong use, 3 built, but some files were quarantined.
 """
@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Iterable, Mapping
 from contextlib import closing
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Never
 
@@ -18,6 +19,7 @@ from rich.console import Console
 from indexer import reports
 from indexer.build import DEFAULT_OPTIONS, BuildOptions, prepare_build, run_build
 from indexer.bundle import published_generation, read_generation_manifest
+from indexer.doctor import examine_index, examine_machine, examine_model
 from indexer.evaluation import evaluate_index
 from indexer.gallery import Gallery, read_manifest
 from indexer.judged_queries import read_judged_queries
@@ -165,6 +167,32 @@ def evaluate(  # noqa: PLR0913 - a parameter for each option of the command line
         _tell(
             {"index": str(index), **figures.model_dump(mode="json")},
             reports.evaluation_lines(index, figures),
+            as_json=as_json,
+        )
+
+
+@app.command()
+def doctor(
+    *,
+    index: Annotated[Path | None, typer.Option(help="Also open and search this index.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Default: the index's, or the shipped one.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.")] = "auto",
+    as_json: JsonOption = False,
+) -> None:
+    """Say what this machine offers, what would be slow here, and why."""
+    with one_line_errors(as_json=as_json):
+        findings = [*examine_machine(index or Path())]
+        source = model or (DEFAULT if index is None else read_manifest(index).model.source)
+        encoder = load_encoder(source, device=device, precision=precision)
+        findings += examine_model(encoder, source)
+        if index is not None:
+            findings += examine_index(index, encoder)
+        _tell(
+            {"findings": [asdict(finding) for finding in findings]},
+            reports.doctor_lines(findings),
             as_json=as_json,
         )
 

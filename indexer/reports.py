@@ -1,12 +1,13 @@
 """What the commands tell: lines for people, one object for programs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from pydantic import JsonValue
 
 from indexer.build import BuildReport
 from indexer.bundle import QUARANTINE
+from indexer.doctor import Finding
 from indexer.evaluation import IndexFigures
 from indexer.manifest import Counts, IndexManifest
 from indexer.verification import Verification
@@ -121,6 +122,14 @@ def evaluation_lines(index: Path, figures: IndexFigures) -> Iterator[str]:
             f"Not counted, as nothing is relevant for them: {len(figures.without_relevant)}, "
             f"{first_few([repr(text) for text in figures.without_relevant])}"
         )
+
+
+def doctor_lines(findings: Iterable[Finding]) -> Iterator[str]:
+    """Yield what was found out about machine, model and index, for people."""
+    for finding in findings:
+        yield f"{finding.part:<12} {finding.fact}"
+        if finding.advice is not None:
+            yield f"{'':<12} -> {finding.advice}"
 
 
 def _skipped_lines(counts: Counts) -> Iterator[str]:

@@ -1,12 +1,15 @@
-"""Which device and number format the computation runs in."""
+"""Which device and number format the computation runs in, and what there is to choose from."""
 
 from typing import Literal
 
 import torch
 
 from models.errors import ConfigurationInvalid
+from models.machine import Gpu, Machine
 
 Precision = Literal["auto", "fp32", "bf16"]
+
+_MATTERING = ("avx2", "avx512_f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8")
 
 
 def choose_device(device: str) -> torch.device:
@@ -51,3 +54,20 @@ def choose_dtype(precision: str, device: torch.device) -> torch.dtype:
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
     return torch.bfloat16 if torch.cpu.get_capabilities().get("avx512_bf16") else torch.float32
+
+
+def describe_machine() -> Machine:
+    """Return what this machine offers now, as torch sees it."""
+    capabilities = torch.cpu.get_capabilities()
+    device = choose_device("auto")
+    gpus = [torch.cuda.get_device_properties(n) for n in range(torch.cuda.device_count())]
+    return Machine(
+        processor=str(capabilities.get("cpu_name") or capabilities.get("architecture")),
+        torch_version=torch.__version__,
+        cuda_build=torch.version.cuda,
+        features=tuple(name for name in _MATTERING if capabilities.get(name)),
+        threads=torch.get_num_threads(),
+        gpus=tuple(Gpu(gpu.name, gpu.total_memory) for gpu in gpus),
+        device=str(device),
+        precision="bf16" if choose_dtype("auto", device) is torch.bfloat16 else "fp32",
+    )

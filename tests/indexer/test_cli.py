@@ -255,3 +255,19 @@ def test_evaluate_refuses_queries_about_other_crops(crops: Path, index: Path) ->
     result = run("evaluate", index, "--queries", queries)
     assert result.exit_code == 1
     assert "not in the index: 'nowhere.png'" in result.stderr
+
+
+def test_doctor_examines_machine_model_and_index(crops: Path, index: Path, loaded: Loaded) -> None:
+    run("build", "--crops", crops, "--index", index, "--model", "default")
+    lines = run("doctor", "--index", index).stdout.splitlines()
+    parts = [line.split("  ")[0] for line in lines if not line.startswith(" ")]
+    assert parts == [
+        "processor", "cores", "GPU", "FAISS", "memory", "disk", "model", "model speed", "index",
+        "index speed",
+    ]  # fmt: skip
+    value = only_object(run("doctor", "--json"))
+    findings = value["findings"]
+    assert isinstance(findings, list)
+    assert [finding["part"] for finding in findings][-2:] == ["model", "model speed"]
+    assert loaded.requests[-1] == ("default", "auto", "auto")
+    assert run("doctor", "--model", "missing").exit_code == 1
