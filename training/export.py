@@ -80,9 +80,11 @@ def _data(run: Path, config: TrainConfig) -> dict[str, str]:
         data = config.data
         rendered = (
             f"{data.people:,} rendered people, {data.sightings} sightings each, seed {data.seed}, "
+            f"setting {data.setting}, evenness {data.evenness:g}, siblings {data.siblings:g}, "
             "by training/datasets/rendered_people; no photograph of anybody"
         )
-        return {"data": rendered, **digest}
+        planned = {"samples_planned": f"{config.method.samples:,}"}
+        return {"data": rendered, **planned, **digest}
     if there is None:
         return {"data": config.data.name}
     crops, people = there.crops["train"], there.people["train"]

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from models.encoders.compact_dual import VOCABULARY_FILE, WORDS_FILE
+from models.errors import CheckpointUnreadable
 from models.tokenizers.bert_wordpiece import WordPieces
 from models.tokenizers.whole_words import read_whole_words
 from training.captioned_batches import CaptionedBatches, Share
@@ -16,7 +17,7 @@ from training.compact.schedule import sample_factor
 from training.compact.trained import read_trained
 from training.compact.unknown_words import unknown_words
 from training.config import CaptionedRunConfig, LoopConfig, RenderedRunConfig, TrainConfig
-from training.contracts import CaptionedMethod
+from training.contracts import CaptionedMethod, TrainingMethod
 from training.data_fingerprints import fingerprint_of, fingerprint_of_rendered, keep_fingerprint
 from training.datasets.captioned_crops import CaptionedCrops, caption_rows
 from training.datasets.rendered_people.settings import SettingName
@@ -143,6 +144,23 @@ def prepare_rendered(config: RenderedRunConfig, folder: Path, on_progress: Progr
         factor=lambda step: sample_factor(source.samples_before(step), source.samples, warmup),
         **_loop_settings(config),
     )
+
+
+def built_rendered(config: RenderedRunConfig, folder: Path) -> TrainingMethod:
+    """Return the method of a run on rendered people that has begun; its weights are not read.
+
+    Raises:
+        CheckpointUnreadable: If the run has no vocabulary yet.
+    """
+    vocabulary = folder / VOCABULARY_FILE
+    if not vocabulary.is_file():
+        raise CheckpointUnreadable(
+            f"{folder} holds no {VOCABULARY_FILE}: the run was stopped before its first step. "
+            "Start it again."
+        )
+    # What it started from may be gone since.
+    alone = config.method.model_copy(update={"start": None})
+    return compact_dual.build(alone, vocabulary, config.optimiser, config.seed)
 
 
 def build_method(

@@ -23,7 +23,7 @@ from training.evaluation.rendered import Figures, evaluate
 from training.evaluation.report import RetrievalReport
 from training.export import EVALUATION_FILE, export_run
 from training.loop import StepListener, make_accelerator, start_state, train
-from training.preparation import build_method, prepare, prepare_people
+from training.preparation import build_method, built_rendered, prepare, prepare_people
 from training.runs import LOG_FILE, open_run, read_run_config
 from training.selection import selected_on
 from training.word_counts import put_in_place
@@ -118,6 +118,7 @@ def measure(
             people=held_out.people,
             sightings=held_out.sightings,
             seed=held_out.seed,
+            setting=held_out.setting,
             on_progress=on_progress,
         )
         return evaluate(load_encoder(model), crops, held_out.seed)
@@ -138,7 +139,7 @@ def _method_of(
 ) -> tuple[TrainingMethod, CaptionedCrops | None]:
     """Return the method of a run, and the captioned crops it is on, which must be as they were."""
     if isinstance(config, RenderedRunConfig):
-        return prepare(config, folder, Share(), on_progress).method, None
+        return built_rendered(config, folder), None
     data = read_data(config.data, on_progress)
     keep_fingerprint(fingerprint_of(data), folder)
     return build_method(config, data, folder), data

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from models.encoders.compact_dual import VOCABULARY_FILE, WORDS_FILE
-from models.errors import ConfigurationInvalid
+from models.errors import CheckpointUnreadable, ConfigurationInvalid
 from tests.training.captioned_people import METHODS, run_config, write_captioned_people
 from training.captioned_batches import Share
 from training.config import RenderedRunConfig
@@ -19,6 +19,7 @@ from training.datasets.sources import read_data
 from training.evaluation.captioned_gallery import CaptionedGallery
 from training.preparation import (
     build_method,
+    built_rendered,
     prepare,
     prepare_captioned,
     prepare_corpus,
@@ -157,3 +158,10 @@ def test_a_run_does_not_go_on_with_other_captions(tmp_path: Path) -> None:
     table.write_text(table.read_text().replace("red coat", "pink coat"))
     with pytest.raises(ConfigurationInvalid, match=r"the data of .* is not what it was"):
         prepare(run_config(root), tmp_path, Share(), no_progress)
+
+
+def test_a_run_that_was_stopped_before_its_first_step_has_no_method(
+    config: RenderedRunConfig, tmp_path: Path
+) -> None:
+    with pytest.raises(CheckpointUnreadable, match=r"no vocab.txt: .* Start it again"):
+        built_rendered(config, tmp_path)

@@ -112,3 +112,4 @@ class HeldOutConfig(Schema):
     people: int = Field(ge=2)
     sightings: int = Field(ge=2)
     seed: int = Field(ge=0)
+    setting: SettingName = "training"
