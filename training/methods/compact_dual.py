@@ -73,10 +73,12 @@ class CompactDualNetwork(nn.Module):
             scale = self.log_scale.exp().clamp(max=LARGEST_SCALE)
             both = scale * (text_rows @ image_rows.T)  # (n + k * n, n)
             truth = torch.cat([batch.full_truth, batch.short_truth])
+            truth = self._no_match_where_unseen(truth, len(image_rows))
             full, short = both[: len(image_rows)], both[len(image_rows) :]
             remembered, remembered_truth = self._remembered(text_rows, claims, batch, image_rows)
             columns = torch.cat([both, scale * remembered], dim=1)
-            column_truth = torch.cat([truth, remembered_truth], dim=1)
+            unseen = self._no_match_where_unseen(remembered_truth, len(image_rows))
+            column_truth = torch.cat([truth, unseen], dim=1)
             matching = batch.matching_weight.item()
             return LossTerms(
                 {
@@ -99,6 +101,15 @@ class CompactDualNetwork(nn.Module):
                     ),
                 }
             )
+
+    @staticmethod
+    def _no_match_where_unseen(truth: torch.Tensor, full: int) -> torch.Tensor:
+        """Count a crop that does not show what a short query names as no answer to it.
+
+        Who asks for black trousers wants to see them. A full caption, of which some detail is
+        hidden in many crops of the same person, leaves such crops undecided.
+        """
+        return torch.cat([truth[:full], truth[full:].clamp(min=0)])
 
     def _text_features(self, tokens: Tokens) -> torch.Tensor:
         """Encode texts of like length together: most are much shorter than the longest."""
