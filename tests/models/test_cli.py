@@ -111,5 +111,5 @@ def test_a_directory_that_is_there_is_left_as_it_is(irra_folder: Path, tmp_path:
 def test_the_default_model_says_what_it_is() -> None:
     lines = lines_of(run("inspect", "default"))
     assert lines["architecture"] == "compact_dual"
-    assert lines["files"] == "vocab.txt"
+    assert lines["files"] == "vocab.txt, words.txt"
     assert lines["layout"] == "Descry's model directory"

@@ -95,11 +95,16 @@ def test_shipped_model_ranks_odd_descriptions_too(shipped: Service, text: str) -
     assert {warning.partition(": ")[0] for warning in warnings_for(shipped, text)} <= CODES
 
 
-def test_shipped_model_tells_a_cut_and_a_description_that_says_nothing(shipped: Service) -> None:
+def test_shipped_model_tells_a_cut_and_words_that_say_nothing_to_it(shipped: Service) -> None:
     (cut,) = warnings_for(shipped, "red " * 250)
     assert cut.startswith("text_truncated: the model reads the first 62 of 250 tokens")
     (empty,) = warnings_for(shipped, "?!")
     assert empty.startswith("no_known_words: the description holds no word")
+    (unknown,) = warnings_for(shipped, "xqzt blorf")
+    assert unknown.startswith("no_known_words: xqzt, blorf (")
+    (some,) = warnings_for(shipped, "a woman in a red coat, frobnicating")
+    assert some.startswith("unknown_words: frobnicating (")
+    assert warnings_for(shipped, "a man in navy jeans carrying a brown rucksack") == []
     (stop,) = warnings_for(shipped, "the of with")
     assert stop.startswith("only_stop_words: the, of, with (")
 
