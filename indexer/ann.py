@@ -188,8 +188,10 @@ def _best(
 def _only(selected: Int64Array, size: int) -> faiss.SearchParameters:
     mask = np.zeros(size, bool)
     mask[selected] = True
-    bitmap = faiss.IDSelectorBitmap(np.packbits(mask, bitorder="little"))
-    return faiss.SearchParameters(sel=bitmap)
+    bits = np.packbits(mask, bitorder="little")
+    # The stubs know neither of what Python's wrappers take instead of C++'s arguments.
+    bitmap = faiss.IDSelectorBitmap(bits)  # type: ignore[call-arg, arg-type]
+    return faiss.SearchParameters(sel=bitmap)  # type: ignore[call-arg]
 
 
 @contextmanager

@@ -28,7 +28,7 @@ TABLE = pa.table(
 
 
 def rows(**conditions: Condition) -> list[int]:
-    return matching_rows(TABLE, Filters(columns=conditions), EXTRA).tolist()
+    return [int(row) for row in matching_rows(TABLE, Filters(columns=conditions), EXTRA)]
 
 
 @pytest.mark.parametrize(
