@@ -57,10 +57,16 @@ def _meets(column: pa.ChunkedArray, condition: Condition) -> npt.NDArray[np.bool
 
 def _is_in(column: pa.ChunkedArray, values: tuple[object, ...]) -> npt.NDArray[np.bool_]:
     kind = column.type
-    if pa.types.is_integer(kind):  # which no fraction is among
-        values = tuple(value for value in values if value == int(value))  # type: ignore[call-overload]
+    if pa.types.is_integer(kind):
+        values = tuple(value for value in values if _is_possible(value))
     wanted = pa.array([_converted(value, kind) for value in values], kind)
     return _as_mask(pc.is_in(column, value_set=wanted))
+
+
+def _is_possible(value: object) -> bool:
+    """Say whether a whole number of 64 bits can equal a number."""
+    whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
+    return whole and -(2**63) <= value < 2**63  # type: ignore[operator]  # a number, as checked
 
 
 def _as_mask(answer: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
@@ -69,7 +75,8 @@ def _as_mask(answer: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
 
 
 def _scalar(value: float | datetime, kind: pa.DataType) -> pa.Scalar:
-    return pa.scalar(_converted(value, kind), _comparable(kind))
+    comparable = _comparable(kind)
+    return pa.scalar(_converted(value, comparable), comparable)
 
 
 def _comparable(kind: pa.DataType) -> pa.DataType:

@@ -46,6 +46,8 @@ def rows(**conditions: Condition) -> list[int]:
         ("captured_at", Condition(at_least=NOON.astimezone(tz=None)), [0, 1, 3]),
         ("floor", Condition(among=(1, 3.0)), [0, 3]),
         ("floor", Condition(among=(2.5,)), []),
+        ("floor", Condition(among=(float("nan"), float("inf"), 2**63, 2)), [1]),
+        ("floor", Condition(below=2**70), [0, 1, 3]),
         ("floor", Condition(at_least=1.5), [1, 3]),
         ("floor", Condition(below=2), [0]),
         ("score", Condition(among=(2,)), [1]),
