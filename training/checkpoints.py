@@ -13,6 +13,7 @@ from training.averaging import WeightAverage
 
 LAST_FILE = "last.pt"
 BEST_FILE = "best.pt"
+MODEL_FOLDER = "model"
 
 
 @dataclass

@@ -12,7 +12,7 @@ from accelerate import Accelerator
 from models.devices import choose_dtype
 from models.loading import load_encoder
 from training.captioned_batches import Share
-from training.checkpoints import LAST_FILE, restore_state
+from training.checkpoints import LAST_FILE, MODEL_FOLDER, restore_state
 from training.config import RenderedRunConfig, TrainConfig
 from training.contracts import TrainingMethod
 from training.data_fingerprints import fingerprint_of, keep_fingerprint
@@ -27,8 +27,6 @@ from training.preparation import build_method, built_rendered, prepare, prepare_
 from training.runs import LOG_FILE, open_run, read_run_config
 from training.selection import selected_on
 from training.word_counts import put_in_place
-
-MODEL_FOLDER = "model"
 
 logger = logging.getLogger(__name__)
 OnProgress = Callable[[int, int], None]

@@ -93,8 +93,8 @@ class CompactDualConfig(Schema):
 
     name: Literal["compact_dual"] = "compact_dual"
     start: Path | None = None
-    """A model directory of one to train on from, with its vocabulary; None begins from random
-    weights. Heads and scale begin anew."""
+    """The folder of a finished run to train on from, with its vocabulary, heads and scale; or a
+    model directory, and heads and scale begin anew. None begins from random weights."""
     model: ModelConfig
     phases: tuple[Phase, ...] = Field(min_length=1)
     objective: ObjectiveConfig

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from torch.nn import functional
 from transformers import BertModel
 
@@ -17,8 +18,10 @@ from models.errors import CheckpointMismatch, ConfigurationInvalid
 from models.loading import read_model
 from models.state_dicts import require_fit
 from models.stored_model import StoredModel
+from training.checkpoints import LAST_FILE, MODEL_FOLDER, read_weights
 
 _POSITIONS = "image_tower.positions"
+_HEADS = ("head.", "claim_head.", "log_scale")
 _OF_THE_IMAGE_SIZE = {"grid_height", "grid_width"}
 
 
@@ -26,7 +29,8 @@ _OF_THE_IMAGE_SIZE = {"grid_height", "grid_width"}
 class TrainedCompact:
     """Its network, its sizes, how it sees crops, and where its vocabulary and its words lie.
 
-    ``words`` is None where it does not say which words it learned.
+    ``words`` is None where it does not say which words it learned. ``heads`` are the tensors of
+    the heads and the scale it was trained with, empty where only the model is left of its run.
     """
 
     network: CompactDual
@@ -34,6 +38,7 @@ class TrainedCompact:
     image: ImagePreprocessing
     vocabulary: Path
     words: Path | None
+    heads: dict[str, torch.Tensor]
 
     @property
     def bert(self) -> BertModel:
@@ -72,13 +77,18 @@ class TrainedCompact:
 
 
 def read_trained(directory: Path) -> TrainedCompact:
-    """Read a model directory.
+    """Read a model directory, or the folder of a finished run.
 
     Raises:
         ConfigurationInvalid: If it is of another architecture.
         CheckpointUnreadable: If a file of it is missing or damaged.
         CheckpointMismatch: If its tensors do not fit its card.
     """
+    heads: dict[str, torch.Tensor] = {}
+    if (directory / LAST_FILE).is_file():
+        tensors = read_weights(directory / LAST_FILE).tensors
+        heads = {name: tensor for name, tensor in tensors.items() if name.startswith(_HEADS)}
+        directory = directory / MODEL_FOLDER
     model: StoredModel = read_model(str(directory))  # type: ignore[assignment]  # typed there without torch
     card = model.card
     if card.architecture != "compact_dual":
@@ -93,4 +103,4 @@ def read_trained(directory: Path) -> TrainedCompact:
     network.load_state_dict(model.tensors)
     vocabulary = model.file(VOCABULARY_FILE, sizes.vocabulary_sha256)
     words = None if sizes.words_sha256 is None else model.file(WORDS_FILE, sizes.words_sha256)
-    return TrainedCompact(network, sizes, card.image, vocabulary, words)
+    return TrainedCompact(network, sizes, card.image, vocabulary, words, heads)

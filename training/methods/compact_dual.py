@@ -221,9 +221,12 @@ def build(
     sizes = sizes_for(config.model, config.phases[-1], vocabulary, size)
     torch.manual_seed(seed)
     encoder = CompactDual(sizes, config.model.embedding_width)
-    if config.start is not None:
-        read_trained(config.start).fill(encoder, sizes)
+    start = None if config.start is None else read_trained(config.start)
+    if start is not None:
+        start.fill(encoder, sizes)
     network = CompactDualNetwork(encoder, sizes, config.model.embedding_width, config.objective)
+    if start is not None:
+        network.load_state_dict({**network.state_dict(), **start.heads})
     return CompactDualMethod(network, config, sizes, vocabulary, optimiser)
 
 

@@ -8,6 +8,7 @@ from models.encoders.compact_dual import VOCABULARY_FILE, WORDS_FILE
 from models.errors import CheckpointMismatch, ConfigurationInvalid
 from models.loading import SHIPPED, load_encoder
 from models.state_dicts import write_model_directory
+from training.checkpoints import LAST_FILE, MODEL_FOLDER, TrainingState, save_state
 from training.compact.trained import read_trained
 from training.config import RenderedRunConfig
 from training.datasets.rendered_people.shards import RenderedCrops
@@ -51,6 +52,27 @@ def test_a_run_goes_on_with_the_weights_the_words_and_the_vocabulary_of_its_star
     assert (run / VOCABULARY_FILE).read_bytes() == (trained / VOCABULARY_FILE).read_bytes()
     words = set((run / WORDS_FILE).read_text(encoding="utf-8").split())
     assert words >= set((trained / WORDS_FILE).read_text(encoding="utf-8").split())
+
+
+def test_a_run_that_starts_from_a_finished_one_has_its_heads_and_its_scale(
+    config: RenderedRunConfig, crops: RenderedCrops, tmp_path: Path
+) -> None:
+    finished = tmp_path / "finished"
+    method = begin(config, crops, finished)
+    with torch.no_grad():
+        for parameter in method.network.parameters():
+            parameter.add_(0.25)
+    network = method.network
+    write_model_directory(finished / MODEL_FOLDER, method.stored_model(network.state_dict()))
+    save_state(TrainingState(network, torch.optim.SGD(network.parameters())), finished / LAST_FILE)
+    started = begin(going_on(config, finished), crops, tmp_path / "second").network
+    assert started.log_scale.item() == network.log_scale.item()
+    for own, other in ((started.head, network.head), (started.claim_head, network.claim_head)):
+        assert torch.equal(own.weight, other.weight)
+        assert torch.equal(own.bias, other.bias)
+    texts = ["a man in a red coat", "blue jeans"]
+    expected = load_encoder(str(finished / MODEL_FOLDER), device="cpu").encode_texts(texts)
+    assert np.allclose(method.encoder().encode_texts(texts), expected, atol=2e-3)  # stored in half
 
 
 def test_another_image_size_resamples_the_positions(

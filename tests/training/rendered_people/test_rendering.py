@@ -122,6 +122,43 @@ def test_a_standing_figure_fills_the_frame_from_head_to_toe() -> None:
     assert 165 < rows[-1] < 191
 
 
+def test_in_a_wide_frame_people_are_as_tall_and_thinner_by_its_shape() -> None:
+    person = find(lambda person: bare_torso(person, "red"))
+    sighting = clear_view(person, "back")
+    extents = []
+    for frame in (None, 1.5):  # 3 is the shape of the stored picture
+        viewpoint = replace(sighting.viewpoint, frame=frame)
+        framed = replace(sighting, viewpoint=viewpoint)
+        image = render(person, framed, np.random.default_rng(0), SIZE).image
+        red, green, blue = np.moveaxis(np.asarray(image.convert("RGB")).astype(int), -1, 0)
+        reddish = (red > 1.8 * green) & (red > 1.8 * blue)
+        assert image.size == SIZE
+        extents.append((reddish.any(1).sum(), reddish.sum(1).max()))
+    (tall, wide), (as_tall, thin) = extents
+    assert as_tall == pytest.approx(tall, abs=8)
+    assert thin / wide == pytest.approx(0.5, abs=0.08)
+
+
+def test_long_hair_may_be_dark_where_it_grows() -> None:
+    person = wearing(hair_length="long", hair_colour="blonde", headwear="none")
+    sighting, size = clear_view(person, "back"), (128, 384)
+
+    def hair(dark_roots: float) -> npt.NDArray[np.float64]:
+        physique = replace(person.style.physique, dark_roots=dark_roots)
+        rooted = replace(person, style=replace(person.style, physique=physique))
+        image = np.asarray(render(rooted, sighting, np.random.default_rng(0), size).image)
+        parts = draw_figure(rooted, sighting, size, np.random.default_rng(0)).parts
+        rows, columns = np.nonzero(parts == Part.HAIR)
+        bright = image[rows, columns].mean(-1)
+        third = (rows.max() - rows.min()) / 3
+        top, bottom = rows < rows.min() + third, rows > rows.max() - third
+        return np.array([bright[top].mean(), bright[bottom].mean()])
+
+    above, below = hair(0.6) / hair(0.0)
+    assert above < 0.6
+    assert below > above + 0.2
+
+
 def test_a_dark_scene_is_darker() -> None:
     person = member(SEED, 0)
     sighting = clear_view(person, "front")

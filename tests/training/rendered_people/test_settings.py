@@ -22,7 +22,8 @@ def sightings() -> Sightings:
 
 
 def test_a_name_gives_its_setting() -> None:
-    assert [setting_of(name).name for name in SETTING_NAMES] == ["training", "varied", "held_out"]
+    names = ["training", "varied", "held_out", "framed"]  # in this order: a seed counts on it
+    assert [setting_of(name).name for name in SETTING_NAMES] == names
 
 
 def test_the_held_out_camera_looks_from_higher_up(sightings: Sightings) -> None:
@@ -44,6 +45,20 @@ def test_the_held_out_camera_compresses_and_resolves_within_its_own_bounds(
     assert red - blue == pytest.approx(0.1, abs=0.03)  # warm lamps: 0.05 more red, less blue
 
 
+def test_only_framed_crops_have_frames_of_every_shape(sightings: Sightings) -> None:
+    views = {name: [each.viewpoint for each in seen] for name, seen in sightings.items()}
+    assert {view.frame for name in ("training", "varied", "held_out") for view in views[name]} == {
+        None
+    }
+    whole = [view.frame or 0.0 for view in views["framed"] if view.zoom == 1]
+    assert (min(whole), max(whole)) == (pytest.approx(1.3, abs=0.05), pytest.approx(3.1, abs=0.05))
+    closest = [view.frame or 0.0 for view in views["framed"] if view.zoom > 2]
+    assert 1.1 <= min(closest) < max(closest) < 3.1 / np.sqrt(2)
+    zoomed = {name: np.mean([view.zoom > 1 for view in seen]) for name, seen in views.items()}
+    assert zoomed["framed"] == pytest.approx(0.24, abs=0.05)
+    assert zoomed["varied"] == pytest.approx(0.1, abs=0.04)
+
+
 def test_held_out_people_are_built_and_dressed_otherwise() -> None:
     styles = {
         name: [Population(SEED, name).member(i).style for i in range(300)] for name in SETTING_NAMES
@@ -53,6 +68,15 @@ def test_held_out_people_are_built_and_dressed_otherwise() -> None:
     assert build["held_out"] - build["training"] == pytest.approx(0.045, abs=0.025)
     assert loose["held_out"] >= 1.0 > 0.6 > loose["training"]
     assert all(s.weave.mottled == s.physique.tousled == 0 for s in styles["training"])
+    rooted = {
+        name: np.mean([s.physique.dark_roots > 0 for s in all_]) for name, all_ in styles.items()
+    }
+    assert rooted == {
+        "training": 0,
+        "varied": 0,
+        "held_out": 0,
+        "framed": pytest.approx(0.5, abs=0.1),
+    }
     assert all(s.weave.mottled > 0 and s.physique.tousled > 0 for s in styles["held_out"])
 
 

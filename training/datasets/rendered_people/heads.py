@@ -1,5 +1,7 @@
 """Heads: face, hair, and what is worn on them."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from training.datasets.rendered_people.cloth import Cloth, SleeveCloth
@@ -81,7 +83,8 @@ def _within(head: Head, points: Floats) -> tuple[Floats, Floats, Floats]:
 
 def _hair(figure: Figure) -> None:
     physique = figure.person.style.physique
-    hair = Strands(figure.palette.hair, figure.person.style.weave.texture, physique.tousled)
+    colour, texture = figure.palette.hair, figure.person.style.weave.texture
+    hair = Strands(colour, texture, physique.tousled)
     length = figure.person.attributes["hair_length"]
     if length == "bald":
         if physique.fringe:
@@ -92,10 +95,12 @@ def _hair(figure: Figure) -> None:
         grown = 0.002
     elif physique.afro:
         grown = 0.035 + 0.05 * physique.hair_volume
-    short = length == "short"
-    _scalp(figure, hair, grown, _hairline(figure, short=short))
-    if length in ("medium", "long"):
-        _loose_hair(figure, hair, long=length == "long")
+    short, loose = length == "short", length in ("medium", "long")
+    dark = physique.dark_roots if loose else 0.0
+    scalp = replace(hair, dark=(dark / 2, dark))  # darkest at the crown
+    _scalp(figure, scalp, grown, _hairline(figure, short=short))
+    if loose:
+        _loose_hair(figure, replace(hair, dark=(dark, 0.0)), long=length == "long")
     elif length == "ponytail":
         _ponytail(figure, hair)
     elif length == "bun":

@@ -105,11 +105,12 @@ class ShoeLeather:
 
 @dataclass(frozen=True, eq=False)
 class Strands:
-    """Hair: streaks along the tube."""
+    """Hair: streaks along the tube; ``dark`` is how much darker it is at its two ends."""
 
     colour: Colour
     texture: int
     tousled: float = 0.0
+    dark: tuple[float, float] = (0.0, 0.0)
 
     def paint(self, points: Paint) -> None:
         """Fill in streaks."""
@@ -117,6 +118,9 @@ class Strands:
         tile = textures().fine[self.texture % 4]
         streaks = lookup(tile, points.angle * 0.45, points.along * 0.12 + points.angle * 0.03)
         points.colour *= np.clip(1 + (0.22 + 0.2 * self.tousled) * streaks, 0.3, 1.9)[:, None]
+        start, end = self.dark
+        if start or end:
+            points.colour *= (1 - start + (start - end) * np.clip(points.along, 0, 1))[:, None]
         points.gloss = 0.12
 
 

@@ -53,6 +53,7 @@ class Physique:
     fringe: bool
     beard: float
     tousled: float = 0.0
+    dark_roots: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,8 @@ def render(
     of their own in ``scene_rng``, surroundings, passers-by and grain.
     """
     rows = max(size[1], min(_TALLEST, round(size[1] * _OVERSAMPLING)))
-    canvas = (max(1, round(size[0] * rows / size[1])), rows)
+    frame = sighting.viewpoint.frame or size[1] / size[0]
+    canvas = (max(1, round(rows / frame)), rows)
     layer = draw_figure(person, sighting, canvas, rng)
     rng = rng if scene_rng is None else scene_rng
     light = draw_background(sighting, _projection(sighting, canvas), rng)

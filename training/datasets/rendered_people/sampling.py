@@ -217,6 +217,7 @@ def _physique(attributes: Mapping[str, str], rng: np.random.Generator, bodies: B
         fringe=bool(rng.random() < 0.6),
         beard=float(rng.uniform(0.5, 1)) if attributes["beard"] == "yes" else 0.0,
         tousled=_drawn(bodies.tousled, rng),
+        dark_roots=max(0.0, _drawn(bodies.dark_roots, rng)),
     )
 
 

@@ -3,9 +3,13 @@
 A population is drawn in one setting. ``training`` is the first and stays as it is, so that old
 seeds make the same pictures. ``varied`` widens it for training: more people and softer colours
 behind, other grounds and walls, uneven light, mottled cloth, tousled hair, larger things, a
-camera that resolves more. ``held_out`` is for testing what was trained on the others: its views,
-lamps, colour casts, optics, bodies, cuts, weaves and places follow other distributions, and its
-places occur in neither of them. What people wear, and what it is called, is the same in all.
+camera that resolves more. ``framed`` is ``varied`` in frames of every shape, as detectors draw
+them, from head and shoulders to tall and narrow, with paler pictures and hair dark at its roots.
+Pictures are stored in one shape, so that in a wide frame people become thin, as they do in front
+of every model of a fixed image size. ``held_out`` is for testing what was trained on the others:
+its views, lamps, colour casts, optics, bodies, cuts, weaves and places follow other
+distributions, and its places occur in none of them. What people wear, and what it is called, is
+the same in all.
 
 Pairs of numbers are the bounds of a uniform or, where said, mean and deviation of a normal
 distribution. Angles are in radians, lengths in metres.
@@ -15,7 +19,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
-SettingName = Literal["training", "varied", "held_out"]
+SettingName = Literal["training", "varied", "held_out", "framed"]
 SETTING_NAMES: tuple[SettingName, ...] = get_args(SettingName)
 
 Pair = tuple[float, float]
@@ -27,7 +31,10 @@ def _shares(**shares: float) -> Mapping[str, float]:
 
 @dataclass(frozen=True)
 class Views:
-    """Where cameras stand; normal: ``pitch``. ``shift`` are deviations in crop sizes."""
+    """Where cameras stand; normal: ``pitch``. ``shift`` are deviations in crop sizes.
+
+    ``frame`` is how high a frame is beside its width; without, that of the stored picture.
+    """
 
     facing: Mapping[str, float] = field(
         default_factory=lambda: _shares(front=0.34, back=0.30, left=0.18, right=0.18)
@@ -42,6 +49,7 @@ class Views:
     zoom: Pair = (1.15, 1.6)
     loose: float = 0.04  # share of crops with room around
     shift: Pair = (0.04, 0.015)
+    frame: Pair | None = None
 
 
 @dataclass(frozen=True)
@@ -103,6 +111,7 @@ class Bodies:
     belly: float = 0.5
     head_size: Pair = (0.96, 1.08)
     tousled: Pair | None = None  # how uneven hair is; smooth without
+    dark_roots: Pair | None = None  # how much darker loose hair is above; below 0 it is not
     bag_size: Pair = (0.85, 1.25)
 
 
@@ -208,6 +217,13 @@ _VARIED = Setting(
         uneven_light=(0.0, 0.3),
     ),
 )
+_FRAMED = replace(
+    _VARIED,
+    name="framed",
+    views=replace(_VARIED.views, zoomed=0.24, zoom=(1.15, 2.8), frame=(1.3, 3.1)),
+    cameras=replace(_VARIED.cameras, haze=0.035, contrast=(0.65, 1.3), brightness=0.045),
+    bodies=replace(_VARIED.bodies, dark_roots=(-0.6, 0.6)),
+)
 _HELD_OUT = Setting(
     "held_out",
     views=replace(
@@ -300,7 +316,7 @@ _HELD_OUT = Setting(
     ),
 )
 _SETTINGS: Mapping[SettingName, Setting] = {
-    setting.name: setting for setting in (TRAINING, _VARIED, _HELD_OUT)
+    setting.name: setting for setting in (TRAINING, _VARIED, _HELD_OUT, _FRAMED)
 }
 
 

@@ -22,7 +22,10 @@ TWO_HANDED = ("box",)
 
 @dataclass(frozen=True)
 class Viewpoint:
-    """Where the camera stands. Angles in radians, ``distance`` in metres, shifts in crop sizes."""
+    """Where the camera stands. Angles in radians, ``distance`` in metres, shifts in crop sizes.
+
+    ``frame`` is the height of the frame beside its width; None is that of the stored picture.
+    """
 
     view: str
     yaw: float
@@ -33,6 +36,7 @@ class Viewpoint:
     zoom: float  # above 1 the legs leave the frame
     shift_x: float
     shift_y: float
+    frame: float | None = None
 
 
 @dataclass(frozen=True)
@@ -140,7 +144,15 @@ def _viewpoint(rng: np.random.Generator, views: Views, view: str | None) -> View
         zoom=zoom,
         shift_x=float(rng.normal(0, views.shift[0])),
         shift_y=float(rng.normal(0, views.shift[1])) + lowered,
+        frame=_frame(rng, views, zoom),
     )
+
+
+def _frame(rng: np.random.Generator, views: Views, zoom: float) -> float | None:
+    """Return the shape of the frame: who is seen only from the waist up fills a wider one."""
+    if views.frame is None:
+        return None
+    return max(1.1, float(rng.uniform(*views.frame)) / math.sqrt(max(1.0, zoom)))
 
 
 def _pose(person: Person, rng: np.random.Generator, poses: Poses) -> Pose:
