@@ -39,16 +39,17 @@ def read_crop_file(root: Path, relative: str) -> bytes:
             if not stat.S_ISREG(status.st_mode):
                 raise CropUnreadable("not a regular file")
             if status.st_size > MAX_FILE_BYTES:
-                raise CropUnreadable(_too_large(status.st_size))
+                raise CropUnreadable(too_large(status.st_size))
             content = file.read(MAX_FILE_BYTES + 1)
     except FileNotFoundError as error:
         raise CropUnreadable("the file is gone") from error
     except OSError as error:
         raise CropUnreadable(f"the file cannot be read: {error.strerror or error}") from error
     if len(content) > MAX_FILE_BYTES:
-        raise CropUnreadable(_too_large(len(content)))
+        raise CropUnreadable(too_large(len(content)))
     return content
 
 
-def _too_large(size_bytes: int) -> str:
+def too_large(size_bytes: int) -> str:
+    """Say that a file has more bytes than is read."""
     return f"too large: {size_bytes:,} bytes, at most {MAX_FILE_BYTES:,}"

@@ -1,18 +1,14 @@
 """From the bytes of a file to an upright RGB image, whatever the bytes are."""
 
 import contextlib
-import hashlib
 import io
-import os
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from indexer.crop_files import read_crop_file
 from indexer.thumbnails import make_thumbnail
 from models.errors import CropUnreadable
 from models.upright_images import upright_rgb
@@ -53,28 +49,25 @@ class DecodedCrop:
     thumbnail: bytes
 
 
-def crop_id(path: str, content_sha256: str) -> str:
-    """Return 20 hexadecimal digits that change with the relative path and with the content."""
-    digest = hashlib.sha256(os.fsencode(path) + b"\0" + content_sha256.encode())
-    return digest.hexdigest()[:_ID_DIGITS]
+def crop_id(content_sha256: str) -> str:
+    """Return the 20 hexadecimal digits that name a content, wherever it lies."""
+    return content_sha256[:_ID_DIGITS]
 
 
-def decode_crop(root: Path, path: str) -> DecodedCrop:
-    """Read a file once and decode it; ``root`` must be resolved.
+def decode_crop(path: str, content: bytes, content_sha256: str) -> DecodedCrop:
+    """Decode the content of a file; ``content_sha256`` is what ``sha256`` says of it.
 
     Raises:
-        CropUnreadable: If it cannot be read or decoded safely; the message is the reason alone.
+        CropUnreadable: If it cannot be decoded safely; the message is the reason alone.
     """
-    content = read_crop_file(root, path)
-    digest = hashlib.sha256(content).hexdigest()
     image, media_type = decode_image(content)
     width, height = image.size
     if width * height > MAX_KEPT_PIXELS:
         image = image.reduce(int(np.ceil(np.sqrt(width * height / MAX_KEPT_PIXELS))))
     return DecodedCrop(
-        id=crop_id(path, digest),
+        id=crop_id(content_sha256),
         path=path,
-        content_sha256=digest,
+        content_sha256=content_sha256,
         media_type=media_type,
         size_bytes=len(content),
         width=width,

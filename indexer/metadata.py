@@ -1,12 +1,12 @@
 """What a user says about the crops beside their pixels: camera, time, track, free columns."""
 
 import posixpath
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from indexer.metadata_files import SourceRow, SourceTable, read_source
+from indexer.metadata_files import SourceRow, read_source
 from indexer.records import ColumnType, JsonScalar
 from models.errors import MetadataInvalid
 
@@ -54,62 +54,92 @@ def read_metadata(path: Path) -> Metadata:
             message names file, line and value.
     """
     source = read_source(path)
-    _check_columns(path, source)
-    extra_types = {
-        name: _column_type(path, name, source)
-        for name in source.columns
-        if name not in KNOWN_COLUMNS
-    }
+    if "path" not in source.columns:
+        raise MetadataInvalid(
+            f"{path} has no column 'path', only {list(source.columns)}: "
+            "add the path of each crop, relative to the crops folder"
+        )
+    check_columns(str(path), source.columns)
+    extra_types = column_types(str(path), source.columns, source.rows)
     crops: dict[str, CropMetadata] = {}
     places: dict[str, str] = {}
     for row in source.rows:
         where = f"{path}, {row.place}"
-        crop_path = _crop_path(where, row.values.get("path"))
-        if crop_path in crops:
+        relative = crop_path(where, row.values.get("path"))
+        if relative in crops:
             raise MetadataInvalid(
-                f"{where}: path {crop_path!r} is already in {places[crop_path]}: keep one of them"
+                f"{where}: path {relative!r} is already in {places[relative]}: keep one of them"
             )
-        places[crop_path] = row.place
-        crops[crop_path] = _crop_metadata(where, row, extra_types)
+        places[relative] = row.place
+        crops[relative] = crop_metadata(where, row.values, extra_types)
     return Metadata(source.columns, crops, extra_types)
 
 
-def _check_columns(path: Path, source: SourceTable) -> None:
-    columns = source.columns
-    if "path" not in columns:
-        raise MetadataInvalid(
-            f"{path} has no column 'path', only {list(columns)}: "
-            "add the path of each crop, relative to the crops folder"
-        )
+def check_columns(where: str, columns: Sequence[str]) -> None:
+    """Refuse columns that have no name of their own.
+
+    Raises:
+        MetadataInvalid: If a name is empty, there twice, or that of a field of the index.
+    """
     for name in columns:
         if not name or columns.count(name) > 1:
-            raise MetadataInvalid(f"{path}: column {name!r} is empty or there twice: rename it")
+            raise MetadataInvalid(f"{where}: column {name!r} is empty or there twice: rename it")
         if name in RESERVED_COLUMNS:
             raise MetadataInvalid(
-                f"{path}: column {name!r} would hide a field of the index itself: rename it"
+                f"{where}: column {name!r} would hide a field of the index itself: rename it"
             )
 
 
-def _column_type(path: Path, name: str, source: SourceTable) -> ColumnType:
-    """Return the one type that holds every value of a free column.
+def column_types(
+    where: str, columns: Iterable[str], rows: Sequence[SourceRow]
+) -> dict[str, ColumnType]:
+    """Return the one type that holds every value, for each free column.
 
     Raises:
-        MetadataInvalid: If values of several types are mixed.
+        MetadataInvalid: If a column mixes types, or holds what no column can.
     """
+    return {name: _column_type(where, name, rows) for name in columns if name not in KNOWN_COLUMNS}
+
+
+def _column_type(where: str, name: str, rows: Sequence[SourceRow]) -> ColumnType:
     found: ColumnType | None = None
-    for row in source.rows:
+    for row in rows:
         value = row.values.get(name)
         if value is None:
             continue
-        kind = _value_type(f"{path}, {row.place}", name, value)
+        kind = _value_type(f"{where}, {row.place}", name, value)
         if found is None or {found, kind} == {"integer", "number"}:
             found = kind if found is None else "number"
         elif found != kind:
             raise MetadataInvalid(
-                f"{path}, {row.place}: column {name!r} holds {value!r} ({kind}) "
+                f"{where}, {row.place}: column {name!r} holds {value!r} ({kind}) "
                 f"where earlier lines hold {found}: use one type for a column"
             )
     return found or "text"
+
+
+def require_types(
+    where: str, values: Mapping[str, object], extra_types: Mapping[str, ColumnType]
+) -> None:
+    """Check the free values of one crop against the types its source has.
+
+    Raises:
+        MetadataInvalid: If a column is unknown, or a value is of another type than its column.
+    """
+    for name, value in values.items():
+        if name in KNOWN_COLUMNS or value is None:
+            continue
+        if name not in extra_types:
+            raise MetadataInvalid(
+                f"{where}: column {name!r} is not among those of the source, "
+                f"{sorted(extra_types)}: give every crop the same columns"
+            )
+        kind, expected = _value_type(where, name, value), extra_types[name]
+        if kind != expected and (kind, expected) != ("integer", "number"):
+            raise MetadataInvalid(
+                f"{where}: column {name!r} holds {str(value)[:60]!r} ({kind}) in a column "
+                f"of type {expected}: use one type for a column"
+            )
 
 
 def _value_type(where: str, name: str, value: object) -> ColumnType:
@@ -127,7 +157,12 @@ def _value_type(where: str, name: str, value: object) -> ColumnType:
     )
 
 
-def _crop_path(where: str, value: object) -> str:
+def crop_path(where: str, value: object) -> str:
+    """Return a relative path in its shortest form.
+
+    Raises:
+        MetadataInvalid: If it is no text, empty, absolute, or leads upwards.
+    """
     if not isinstance(value, str) or not value or not _is_unicode(value) or "\0" in value:
         raise MetadataInvalid(f"{where}: path {value!r} is no file name: give a relative path")
     if value.startswith("/") or ".." in value.split("/"):
@@ -138,14 +173,19 @@ def _crop_path(where: str, value: object) -> str:
     return posixpath.normpath(value)
 
 
-def _crop_metadata(
-    where: str, row: SourceRow, extra_types: Mapping[str, ColumnType]
+def crop_metadata(
+    where: str, values: Mapping[str, object], extra_types: Mapping[str, ColumnType]
 ) -> CropMetadata:
+    """Return the metadata of one crop, whose free values are of ``extra_types``.
+
+    Raises:
+        MetadataInvalid: If camera, time or track cannot be read.
+    """
     return CropMetadata(
-        camera=_label(where, "camera", row.values.get("camera")),
-        captured_at=_time(where, row.values.get("captured_at")),
-        track_id=_label(where, "track_id", row.values.get("track_id")),
-        extra={name: _extra(row.values.get(name), kind) for name, kind in extra_types.items()},
+        camera=_label(where, "camera", values.get("camera")),
+        captured_at=_time(where, values.get("captured_at")),
+        track_id=_label(where, "track_id", values.get("track_id")),
+        extra={name: _extra(values.get(name), kind) for name, kind in extra_types.items()},
     )
 
 

@@ -11,12 +11,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from indexer.records import ColumnType
 from models.errors import MetadataInvalid
 
 if TYPE_CHECKING:
     import _csv
 
 FORMATS = (".csv", ".jsonl", ".parquet")
+_ONE_A_LINE = 'write one {"path": ...} on each line'
 
 
 @dataclass(frozen=True)
@@ -89,22 +91,25 @@ def _read_jsonl(path: Path) -> SourceTable:
     with path.open(encoding="utf-8-sig") as file:
         for number, line in enumerate(file, start=1):
             if line.strip():
-                values = _json_object(path, number, line)
+                values = json_object(f"{path}, line {number}", line, _ONE_A_LINE)
                 columns.update(dict.fromkeys(values))
                 rows.append(SourceRow(f"line {number}", values))
     return SourceTable(tuple(columns), tuple(rows))
 
 
-def _json_object(path: Path, number: int, line: str) -> dict[str, object]:
+def json_object(where: str, text: str | bytes, remedy: str) -> dict[str, object]:
+    """Parse one JSON object.
+
+    Raises:
+        MetadataInvalid: If it is none, or holds a key twice, NaN or an infinity.
+    """
     try:
-        value = json.loads(line, object_pairs_hook=_unique, parse_constant=_refuse_constant)
+        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
-        raise MetadataInvalid(f"{path}, line {number}: not a JSON object: {error}") from error
+        raise MetadataInvalid(f"{where}: not a JSON object: {error}") from error
     if not isinstance(value, dict):
-        raise MetadataInvalid(
-            f"{path}, line {number}: {line.strip()[:60]!r} is not a JSON object: "
-            'write one {"path": ...} on each line'
-        )
+        shown = text if isinstance(text, str) else text.decode(errors="replace")
+        raise MetadataInvalid(f"{where}: {shown.strip()[:60]!r} is not a JSON object: {remedy}")
     return value
 
 
@@ -124,7 +129,7 @@ def _read_parquet(path: Path) -> SourceTable:
         table = file.read()
     columns = tuple(str(name) for name in table.column_names)
     values = [
-        _plain_values(path, name, column)
+        plain_values(str(path), name, column)
         for name, column in zip(columns, table.columns, strict=True)
     ]
     rows = (
@@ -134,7 +139,26 @@ def _read_parquet(path: Path) -> SourceTable:
     return SourceTable(columns, tuple(rows))
 
 
-def _plain_values(path: Path, name: str, column: pa.ChunkedArray) -> list[object]:
+def plain_type(where: str, name: str, kind: pa.DataType) -> ColumnType:
+    """Return what ``plain_values`` of an Arrow column are.
+
+    Raises:
+        MetadataInvalid: If the column is of a type that has no plain values.
+    """
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    if pa.types.is_floating(kind):
+        return "number"
+    if pa.types.is_integer(kind):
+        return "integer"
+    if pa.types.is_boolean(kind):
+        return "boolean"
+    if _is_plain(kind) or pa.types.is_timestamp(kind) or pa.types.is_date(kind):
+        return "text"
+    raise MetadataInvalid(_unsupported(where, name, kind))
+
+
+def plain_values(where: str, name: str, column: pa.Array | pa.ChunkedArray) -> list[object]:
     """Return one column as str, int, float, bool or None; times become ISO-8601 text.
 
     Raises:
@@ -153,12 +177,16 @@ def _plain_values(path: Path, name: str, column: pa.ChunkedArray) -> list[object
     if pa.types.is_floating(kind):
         column = pc.if_else(pc.is_finite(column), column, None)
     elif not _is_plain(kind):
-        raise MetadataInvalid(
-            f"{path}, column {name!r}: type {kind} is not supported: "
-            "use text, integers, floats, booleans, dates or timestamps"
-        )
+        raise MetadataInvalid(_unsupported(where, name, kind))
     plain: list[object] = column.to_pylist()
     return plain
+
+
+def _unsupported(where: str, name: str, kind: pa.DataType) -> str:
+    return (
+        f"{where}, column {name!r}: type {kind} is not supported: "
+        "use text, integers, floats, booleans, dates or timestamps"
+    )
 
 
 def _is_plain(kind: pa.DataType) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,7 @@ from models.card import ModelCard
 from models.parts import Parts
 
 Float32Array = npt.NDArray[np.float32]
+NumberFormat = Literal["fp32", "bf16"]
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,11 @@ class PersonEncoder(Protocol):
     @property
     def card(self) -> ModelCard:
         """What the weights are."""
+        ...
+
+    @property
+    def precision(self) -> NumberFormat:
+        """The numbers it multiplies; what it returns is float32 either way."""
         ...
 
     @property

@@ -4,6 +4,7 @@ from typing import Literal
 
 import torch
 
+from models.contracts import NumberFormat
 from models.errors import ConfigurationInvalid
 from models.machine import Gpu, Machine
 
@@ -56,6 +57,11 @@ def choose_dtype(precision: str, device: torch.device) -> torch.dtype:
     return torch.bfloat16 if torch.cpu.get_capabilities().get("avx512_bf16") else torch.float32
 
 
+def number_format(dtype: torch.dtype) -> NumberFormat:
+    """Return the name of a type that ``choose_dtype`` gave."""
+    return "fp32" if dtype is torch.float32 else "bf16"
+
+
 def describe_machine() -> Machine:
     """Return what this machine offers now, as torch sees it."""
     capabilities = torch.cpu.get_capabilities()
@@ -69,5 +75,5 @@ def describe_machine() -> Machine:
         threads=torch.get_num_threads(),
         gpus=tuple(Gpu(gpu.name, gpu.total_memory) for gpu in gpus),
         device=str(device),
-        precision="bf16" if choose_dtype("auto", device) is torch.bfloat16 else "fp32",
+        precision=number_format(choose_dtype("auto", device)),
     )

@@ -7,7 +7,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from models.card import ImagePreprocessing, ModelCard
-from models.contracts import Float32Array, TextReading
+from models.contracts import Float32Array, NumberFormat, TextReading
 
 COLOURS: dict[str, tuple[float, float, float]] = {
     "red": (1, -1, -1),
@@ -28,7 +28,13 @@ class ColourEncoder:
     is grey-ish ``(1, 0, 0)``-independent: the unit vector of ``(1, 2, 3)``.
     """
 
-    def __init__(self, name: str = "colour", weights_sha256: str = "0" * 64) -> None:
+    def __init__(
+        self,
+        name: str = "colour",
+        weights_sha256: str = "0" * 64,
+        precision: NumberFormat = "fp32",
+    ) -> None:
+        self._precision = precision
         self._card = ModelCard(
             name=name,
             architecture="colour",
@@ -43,6 +49,10 @@ class ColourEncoder:
     @property
     def card(self) -> ModelCard:
         return self._card
+
+    @property
+    def precision(self) -> NumberFormat:
+        return self._precision
 
     @property
     def part_scorer(self) -> None:

@@ -16,8 +16,8 @@ from PIL import Image
 
 from models.card import ModelCard
 from models.clip_checkpoints import is_clip, understand
-from models.contracts import Float32Array, TextReading
-from models.devices import choose_device, choose_dtype
+from models.contracts import Float32Array, NumberFormat, TextReading
+from models.devices import choose_device, choose_dtype, number_format
 from models.errors import CheckpointMismatch
 from models.images import preprocess
 from models.layers.clip_towers import (
@@ -43,6 +43,7 @@ class ClipGlobalEncoder:
         self, card: ModelCard, towers: ClipTowers, *, device: torch.device, dtype: torch.dtype
     ) -> None:
         self._card = card
+        self._precision = number_format(dtype)
         self._sizes = ClipGlobalSizes.model_validate(card.sizes)
         self._device = device
         self._bpe = ClipBpe(self._sizes.context_length)
@@ -52,6 +53,11 @@ class ClipGlobalEncoder:
     def card(self) -> ModelCard:
         """What the weights are."""
         return self._card
+
+    @property
+    def precision(self) -> NumberFormat:
+        """The numbers the networks multiply."""
+        return self._precision
 
     @property
     def part_scorer(self) -> None:

@@ -18,8 +18,8 @@ from torch.nn import functional
 from transformers import BertConfig, BertModel
 
 from models.card import ModelCard
-from models.contracts import Float32Array, PersonEncoder, TextReading
-from models.devices import choose_device, choose_dtype
+from models.contracts import Float32Array, NumberFormat, PersonEncoder, TextReading
+from models.devices import choose_device, choose_dtype, number_format
 from models.errors import CheckpointMismatch
 from models.images import preprocess
 from models.schema import Schema
@@ -232,6 +232,7 @@ class CompactDualEncoder:
         known_words: frozenset[str] | None = None,
     ) -> None:
         self._card = card
+        self._precision = number_format(dtype)
         self._network = network.to(device).eval()
         self._word_pieces = word_pieces
         self._known_words = known_words
@@ -242,6 +243,11 @@ class CompactDualEncoder:
     def card(self) -> ModelCard:
         """What the weights are."""
         return self._card
+
+    @property
+    def precision(self) -> NumberFormat:
+        """The numbers the networks multiply."""
+        return self._precision
 
     @property
     def part_scorer(self) -> None:

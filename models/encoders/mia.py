@@ -17,8 +17,8 @@ from PIL import Image
 from torch.nn import functional
 
 from models.card import ModelCard
-from models.contracts import Float32Array, TextReading
-from models.devices import choose_device, choose_dtype
+from models.contracts import Float32Array, NumberFormat, TextReading
+from models.devices import choose_device, choose_dtype, number_format
 from models.images import preprocess
 from models.layers.mia_backbones import (
     CAPTION_LENGTH,
@@ -172,6 +172,7 @@ class MiaEncoder:
         find_phrases: PhraseFinder,
     ) -> None:
         self._card = card
+        self._precision = number_format(network.img_backbone.img_backbone.conv1.weight.dtype)
         self._tower = network.img_backbone
         self._texts = _TextReader(network, vocabulary)
         self._part_scorer = None
@@ -182,6 +183,11 @@ class MiaEncoder:
     def card(self) -> ModelCard:
         """What the weights are."""
         return self._card
+
+    @property
+    def precision(self) -> NumberFormat:
+        """The numbers the networks multiply."""
+        return self._precision
 
     @property
     def part_scorer(self) -> MiaPartScorer | None:

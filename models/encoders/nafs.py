@@ -18,8 +18,8 @@ from PIL import Image
 from torch.nn import functional
 
 from models.card import ModelCard
-from models.contracts import Float32Array, TextReading
-from models.devices import choose_device, choose_dtype
+from models.contracts import Float32Array, NumberFormat, TextReading
+from models.devices import choose_device, choose_dtype, number_format
 from models.images import preprocess
 from models.layers.nafs_network import (
     ImageOutputs,
@@ -70,6 +70,7 @@ class NafsEncoder:
         dtype: torch.dtype,
     ) -> None:
         self._card = card
+        self._precision = number_format(dtype)
         self._phrases = phrases
         self._device = device
         self._reduced = dtype is not torch.float32
@@ -81,6 +82,11 @@ class NafsEncoder:
     def card(self) -> ModelCard:
         """What the weights are."""
         return self._card
+
+    @property
+    def precision(self) -> NumberFormat:
+        """The numbers the networks multiply."""
+        return self._precision
 
     @property
     def part_scorer(self) -> "NafsPartScorer":

@@ -32,8 +32,8 @@ from PIL import Image
 from pydantic import JsonValue
 
 from models.card import ImagePreprocessing, ModelCard, file_sha256
-from models.contracts import Float32Array, TextReading
-from models.devices import choose_device, choose_dtype
+from models.contracts import Float32Array, NumberFormat, TextReading
+from models.devices import choose_device, choose_dtype, number_format
 from models.errors import (
     CheckpointMismatch,
     CheckpointUnreadable,
@@ -106,6 +106,7 @@ class OpenClipEncoder:
         self, card: ModelCard, model: OpenClipModel, *, device: torch.device, dtype: torch.dtype
     ) -> None:
         self._card = card
+        self._precision = number_format(dtype)
         self._model = model
         self._tokenizer = _Tokenizer(OpenClipSizes.model_validate(card.sizes).configuration)
         self._device = device
@@ -115,6 +116,11 @@ class OpenClipEncoder:
     def card(self) -> ModelCard:
         """What the weights are."""
         return self._card
+
+    @property
+    def precision(self) -> NumberFormat:
+        """The numbers the networks multiply."""
+        return self._precision
 
     @property
     def part_scorer(self) -> None:

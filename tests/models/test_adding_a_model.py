@@ -33,6 +33,7 @@ SCHEME = "constant"
 
 class Constant:
     part_scorer = None
+    precision = "fp32"
 
     def __init__(self, card):
         self.card = card

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from models.card import ModelCard
-from models.contracts import Float32Array, PartScorer, TextReading
+from models.contracts import Float32Array, NumberFormat, PartScorer, TextReading
 from models.errors import ConfigurationInvalid
 from models.parts import Parts
 from tests.fakes import ColourEncoder
@@ -42,6 +42,10 @@ class Oracle:
     @property
     def card(self) -> ModelCard:
         return ColourEncoder().card
+
+    @property
+    def precision(self) -> NumberFormat:
+        return "fp32"
 
     @property
     def part_scorer(self) -> PartScorer | None:

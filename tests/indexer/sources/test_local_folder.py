@@ -1,11 +1,36 @@
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from indexer.crops import Quarantined, find_crops
-from models.errors import ConfigurationInvalid
+from indexer.sources.entries import Quarantined, Skipped
+from indexer.sources.local_folder import LocalFile, LocalFolder, open_local_folder
+from models.errors import ConfigurationInvalid, CropUnreadable
 from tests.indexer.conftest import draw
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a folder hands out, sorted into files and refusals."""
+
+    folder: LocalFolder
+    paths: list[str]
+    quarantined: list[Quarantined]
+
+    @property
+    def skipped(self) -> Skipped:
+        return self.folder.skipped
+
+
+def find_crops(path: Path) -> Found:
+    folder = open_local_folder(path)
+    items = list(folder.entries())
+    return Found(
+        folder,
+        [item.path for item in items if isinstance(item, LocalFile)],
+        [item for item in items if isinstance(item, Quarantined)],
+    )
 
 
 def touch(path: Path) -> Path:
@@ -25,8 +50,40 @@ def test_every_format_is_found_in_every_folder_whatever_the_case(crops: Path) ->
         "cam2/blue.webp",
         "cam2/white.bmp",
     ]
-    assert found.skipped_other == 2
-    assert found.root == crops.resolve()
+    assert found.skipped.other == 2
+    assert found.folder.root == str(crops.resolve())
+    assert (found.folder.name, found.folder.rereadable) == ("crops", True)
+
+
+def test_folders_stand_where_their_files_do_in_byte_order(tmp_path: Path) -> None:
+    names = ["a.jpg", "a/b.jpg", "a/b/c.jpg", "a-b/c.jpg", "a0.jpg", "B/a.jpg", "a/é.jpg", "ab.jpg"]
+    for name in names:
+        touch(tmp_path / name)
+    assert find_crops(tmp_path).paths == sorted(names, key=str.encode)
+
+
+def test_counting_leaves_what_was_skipped_alone(crops: Path) -> None:
+    touch(crops / ".hidden.jpg")
+    os.mkfifo(crops / "pipe.jpg")
+    folder = open_local_folder(crops)
+    assert folder.count() == 6
+    assert folder.skipped == Skipped()
+    for _ in range(2):
+        assert len(list(folder.entries())) == 6
+        assert folder.skipped == Skipped(hidden=1)
+
+
+def test_an_entry_reads_its_file_and_knows_its_size(tmp_path: Path) -> None:
+    path = draw(tmp_path / "a.jpg")
+    (entry,) = open_local_folder(tmp_path).entries()
+    assert isinstance(entry, LocalFile)
+    assert entry.read() == path.read_bytes()
+    assert entry.size_bytes == path.stat().st_size
+    assert entry.metadata is None
+    path.unlink()
+    assert entry.size_bytes == 0
+    with pytest.raises(CropUnreadable, match="the file is gone"):
+        entry.read()
 
 
 def test_names_with_spaces_unicode_and_newlines_are_found_in_byte_order(tmp_path: Path) -> None:
@@ -55,7 +112,7 @@ def test_hidden_files_and_folders_are_skipped_and_counted(tmp_path: Path) -> Non
     touch(tmp_path / ".cache" / "a.jpg")
     touch(tmp_path / "a.jpg")
     found = find_crops(tmp_path)
-    assert (found.paths, found.skipped_hidden) == (["a.jpg"], 2)
+    assert (found.paths, found.skipped.hidden) == (["a.jpg"], 2)
 
 
 def test_links_out_of_the_folder_are_skipped_and_counted(tmp_path: Path) -> None:
@@ -66,7 +123,7 @@ def test_links_out_of_the_folder_are_skipped_and_counted(tmp_path: Path) -> None
     (root / "relative.jpg").symlink_to("../outside/secret.jpg")
     (root / "folder").symlink_to(outside.parent)
     found = find_crops(root)
-    assert (found.paths, found.skipped_outside, found.skipped_links) == (["a.jpg"], 3, 0)
+    assert (found.paths, found.skipped.outside, found.skipped.links) == (["a.jpg"], 3, 0)
 
 
 @pytest.mark.timeout(10)
@@ -77,7 +134,7 @@ def test_loops_dangling_links_and_links_to_folders_are_not_followed(tmp_path: Pa
     (tmp_path / "gone.jpg").symlink_to("no such file.jpg")
     (tmp_path / "alias").symlink_to("a")
     found = find_crops(tmp_path)
-    assert (found.paths, found.skipped_outside, found.skipped_links) == (["a/a.jpg"], 0, 4)
+    assert (found.paths, found.skipped.outside, found.skipped.links) == (["a/a.jpg"], 0, 4)
 
 
 def test_a_link_to_a_file_inside_is_a_crop_of_its_own(tmp_path: Path) -> None:
@@ -119,6 +176,15 @@ def test_a_subfolder_that_cannot_be_read_is_quarantined(
     assert found.quarantined == [
         Quarantined("locked", "the folder cannot be read: Permission denied")
     ]
+
+
+@pytest.mark.slow
+def test_a_hundred_thousand_files_in_one_folder_are_found(tmp_path: Path) -> None:
+    number = 100_000
+    for each in range(number):
+        os.mknod(tmp_path / f"{each:06}.jpg")
+    found = find_crops(tmp_path)
+    assert found.paths == [f"{each:06}.jpg" for each in range(number)]
 
 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
