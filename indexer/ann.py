@@ -6,7 +6,7 @@ with the vectors themselves. Measured over 100,000 / 1,000,000 rows of width 512
 this takes 4 / 37 ms; FAISS's flat index of float32 takes 7 / 75 ms, for the same answers.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,7 +47,7 @@ class Nearest:
 
     scores: Float32Array
     rows: Int64Array
-    strategy: Strategy
+    strategy: str
     scanned: int
     recall: float = 1.0
 
@@ -211,3 +211,23 @@ def _one_thread() -> Iterator[None]:
 
 def _as_batch(query: Float32Array) -> Float32Array:
     return np.ascontiguousarray(query[np.newaxis], dtype=np.float32)  # (1, d)
+
+
+def merge_nearest(found: Sequence[tuple[int, Nearest]], limit: int) -> Nearest:
+    """Return the best rows of several indexes whose rows follow each other.
+
+    Args:
+        found: Of each index, the number of its first row and what it found.
+        limit: How many to return at most.
+    """
+    if not found:
+        return Nearest(np.zeros(0, np.float32), np.zeros(0, np.int64), "nothing there", 0)
+    scores = np.concatenate([nearest.scores for _, nearest in found])
+    rows = np.concatenate([start + nearest.rows for start, nearest in found])
+    searched = [nearest for _, nearest in found if nearest.scanned] or [found[0][1]]
+    strategies = dict.fromkeys(nearest.strategy for nearest in searched)
+    scanned = sum(nearest.scanned for _, nearest in found)
+    strategy = ", ".join(strategies)
+    order = np.lexsort((rows, -scores))[:limit]
+    recall = min(nearest.recall for _, nearest in found)
+    return Nearest(scores[order], rows[order], strategy, scanned, recall)

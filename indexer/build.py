@@ -1,235 +1,366 @@
-"""From a folder of crops to a published generation of an index."""
+"""From a source of crops to a published generation: building a gallery, and adding to one."""
 
-import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pydantic import Field
+import numpy as np
 
 from indexer import bundle
-from indexer.ann import INDEX_KIND, ExactIndex, write_index
-from indexer.canaries import ask_canaries
-from indexer.crops import SUFFIXES, FoundCrops, Quarantined, find_crops
-from indexer.decoding import silent_pillow
-from indexer.embedding import embed_crops
-from indexer.generation import GenerationWriter
-from indexer.manifest import Counts, IndexedModel, IndexManifest
-from indexer.metadata import NO_METADATA, Metadata, read_metadata
+from indexer.canaries import encode_canaries
+from indexer.changes import Changes, decide, stored_rows
+from indexer.decoding import crop_id, silent_pillow
+from indexer.drafts import NOTHING_DELETED, Draft
+from indexer.embedding import EmbeddedCrop, KnownCrop, embed_crops
+from indexer.generation import Generation
+from indexer.journal import Journal, JournalHeader, remove_journal
+from indexer.listing import Listing
+from indexer.manifest import Counts, IndexedModel, IndexManifest, preprocessing_fingerprint
+from indexer.preparation import (
+    DEFAULT_OPTIONS,
+    BuildOptions,
+    PreparedBuild,
+    prepare_build,
+    reasons_of,
+)
 from indexer.progress import Progress, ProgressListener
-from indexer.publishing import BuildingSite, building_site, describe_files, publish
-from indexer.vectors import open_vectors
+from indexer.publishing import BuildingSite, building_site
+from indexer.records import ColumnType, Crop
+from indexer.segments import StoredCrop
+from indexer.sources.entries import Quarantined
 from models.contracts import PersonEncoder
-from models.errors import GalleryEmpty
-from models.schema import Schema
-
-_NAMED_IN_MESSAGES = 5
-
-
-class BuildOptions(Schema):
-    """How to build; the defaults suit a folder of person crops.
-
-    ``model_source`` is what the encoder was loaded from and ``precision`` what was asked for;
-    both are recorded. ``name`` is the folder's where it is None. ``workers`` threads decode.
-    """
-
-    model_source: str = "default"
-    metadata: Path | None = None
-    name: str | None = Field(default=None, min_length=1)
-    batch_size: int = Field(default=64, ge=1, le=4096)
-    workers: int = Field(default_factory=lambda: min(os.cpu_count() or 1, 8), ge=1, le=64)
-    precision: str = "auto"
-
-
-DEFAULT_OPTIONS = BuildOptions()
-
-
-@dataclass(frozen=True)
-class PreparedBuild:
-    """A build whose inputs are checked: what it will read, and what it warns of."""
-
-    index: Path
-    found: FoundCrops
-    metadata: Metadata
-    metadata_without_crop: int
-    options: BuildOptions
-    warnings: tuple[str, ...]
+from models.errors import BundleDamaged, BundleNotFound, EncoderMismatch, GalleryEmpty, first_few
 
 
 @dataclass(frozen=True)
 class BuildReport:
-    """A published generation; ``quarantined`` holds the first of the refused files."""
+    """What became of a build; ``quarantined`` holds the first of the refused files.
+
+    ``published`` is False where the gallery was up to date and the generation is the one before.
+    ``resumed`` crops had been encoded before, by a build that did not end.
+    """
 
     manifest: IndexManifest
     folder: Path
+    published: bool
+    counts: Counts
     quarantined: tuple[Quarantined, ...]
+    quarantine: Path
     warnings: tuple[str, ...]
+    resumed: int
     elapsed_s: float
 
 
 def build(
-    crops: Path,
+    crops: str | Path,
     index: Path,
     encoder: PersonEncoder,
     options: BuildOptions = DEFAULT_OPTIONS,
     on_progress: ProgressListener | None = None,
 ) -> BuildReport:
-    """Index a folder of crops and publish the result as the next generation of ``index``.
+    """Make the gallery at ``index`` equal to a source of crops, as its next generation.
+
+    What is indexed already, by its content, is not encoded again.
 
     Raises:
-        ConfigurationInvalid: If a folder cannot be used.
+        ConfigurationInvalid: If a source or a folder cannot be used.
         MetadataInvalid: If the metadata file is not valid.
         GalleryEmpty: If no crop can be indexed; nothing is published then.
         CheckpointMismatch: If the encoder's vectors are not those its card promises.
-        BundleError: If another build is at work on ``index``.
+        EncoderMismatch: If the gallery is of another model.
+        BundleError: If another process is at work on ``index``.
         OSError: If the disk fails; the generation before stays published.
     """
     return run_build(prepare_build(crops, index, options), encoder, on_progress)
 
 
-def prepare_build(
-    crops: Path, index: Path, options: BuildOptions = DEFAULT_OPTIONS
-) -> PreparedBuild:
-    """Check everything that can be checked before a model is loaded; write nothing.
-
-    Raises:
-        ConfigurationInvalid: If a folder cannot be used.
-        MetadataInvalid: If the metadata file is not valid.
-        GalleryEmpty: If there is no crop in the folder.
-    """
-    bundle.check_index_folder(index)
-    found = find_crops(crops)
-    metadata = NO_METADATA if options.metadata is None else read_metadata(options.metadata)
-    if not found.paths:
-        raise GalleryEmpty(
-            f"no readable {', '.join(SUFFIXES)} file under {crops}: name the folder that holds "
-            f"the crops (other files: {found.skipped_other}, hidden: {found.skipped_hidden}, "
-            f"links not followed: {found.skipped_outside + found.skipped_links}"
-            f"{_reasons(found.quarantined)})"
-        )
-    unmatched = _metadata_without_crop(found, metadata)
-    warnings = []
-    if unmatched:
-        warnings.append(
-            f"{len(unmatched)} of {len(metadata.crops)} lines of {options.metadata} name no crop "
-            f"under {crops}: {_first_few(unmatched)}"
-        )
-    return PreparedBuild(index, found, metadata, len(unmatched), options, tuple(warnings))
-
-
 def run_build(
     prepared: PreparedBuild, encoder: PersonEncoder, on_progress: ProgressListener | None = None
 ) -> BuildReport:
-    """Encode, write and publish what ``prepare_build`` found.
+    """Encode, write and publish what the source of a prepared build holds.
 
     Raises:
         GalleryEmpty: If no crop can be decoded; nothing is published then.
         CheckpointMismatch: If the encoder's vectors are not those its card promises.
-        BundleError: If another build is at work on the index.
+        EncoderMismatch: If the gallery is of another model.
+        BundleError: If another process is at work on the index.
         OSError: If the disk fails; the generation before stays published.
     """
     began_at = time.monotonic()
-    tell = on_progress or _tell_nobody
     with building_site(prepared.index) as site:
-        writer = _write_rows(site, prepared, encoder, tell)
-        total = len(writer.ids) + writer.quarantined
-        tell(Progress("publishing", 0, total, writer.quarantined))
-        write_index(open_vectors(site.folder / bundle.VECTORS), site.folder / bundle.FAISS_INDEX)
-        manifest = _manifest(site, prepared, encoder, writer)
-        folder = publish(site, manifest)
-        tell(Progress("publishing", total, total, writer.quarantined))
-    return BuildReport(
-        manifest=manifest,
-        folder=folder,
-        quarantined=tuple(writer.examples),
-        warnings=prepared.warnings,
-        elapsed_s=time.monotonic() - began_at,
+        work = _Build(prepared, encoder, site, on_progress or _tell_nobody)
+        try:
+            return work.run(began_at)
+        finally:
+            work.close()
+
+
+class _Build:
+    """One build at work."""
+
+    def __init__(
+        self,
+        prepared: PreparedBuild,
+        encoder: PersonEncoder,
+        site: BuildingSite,
+        tell: ProgressListener,
+    ) -> None:
+        self._prepared = prepared
+        self._encoder = encoder
+        self._site = site
+        self._tell = tell
+        self._warnings: list[str] = []
+        self._parent = self._open_parent()
+        self._draft = Draft(site, encoder.card.embedding_width)
+        self._listing = Listing(prepared.metadata, site.folder / bundle.QUARANTINE)
+
+    def run(self, began_at: float) -> BuildReport:
+        """Do all of it."""
+        options, card = self._prepared.options, self._encoder.card
+        header = JournalHeader(
+            model_fingerprint=card.fingerprint(),
+            precision=options.precision,
+            batch_size=options.batch_size,
+            keeps_contents=self._prepared.copies,
+        )
+        index, width = self._prepared.index, card.embedding_width
+        with Journal(index, header, width, options.shard_crops) as journal:
+            self._encode(journal)
+            journal.flush()
+            self._check_found()
+            changes = self._decide()
+            total = self._listing.found
+            self._tell(Progress("publishing", 0, total, self._listing.quarantined))
+            manifest, folder, published = self._publish(changes, journal.stored)
+            self._tell(Progress("publishing", total, total, self._listing.quarantined))
+            resumed = journal.resumed
+        remove_journal(index)
+        return BuildReport(
+            manifest=manifest,
+            folder=folder,
+            published=published,
+            counts=self._counts(changes).model_copy(update={"indexed": manifest.counts.indexed}),
+            quarantined=tuple(self._listing.examples),
+            quarantine=folder / bundle.QUARANTINE,
+            warnings=(*self._warnings, *self._unmatched()),
+            resumed=resumed,
+            elapsed_s=time.monotonic() - began_at,
+        )
+
+    def close(self) -> None:
+        """Release the generation before."""
+        if self._parent is not None:
+            self._parent.close()
+
+    def _open_parent(self) -> Generation | None:
+        """Open the generation before, if the new one can go on from it.
+
+        Raises:
+            EncoderMismatch: If it is of another model.
+            BundleNotFound: If there is nothing to add to.
+            BundleDamaged: If what shall be added to is damaged.
+        """
+        folder = self._site.parent
+        if folder is None:
+            if self._prepared.change == "add":
+                raise BundleNotFound(
+                    f"what {self._prepared.index} publishes cannot be told: build the index again"
+                )
+            return None
+        try:
+            manifest = bundle.read_generation_manifest(folder)
+            _check_same_model(self._prepared.index, manifest, self._encoder)
+            bundle.check_files(folder, manifest)
+            parent = Generation(folder, manifest)
+        except BundleDamaged as error:
+            if self._prepared.change == "add":
+                raise
+            self._warnings.append(f"everything is encoded again, as {error}")
+            return None
+        if manifest.precision != self._prepared.options.precision:
+            self._warnings.append(
+                f"the crops of before were encoded in precision {manifest.precision!r}, new ones "
+                f"are in {self._prepared.options.precision!r}"
+            )
+        return parent
+
+    def _encode(self, journal: Journal) -> None:
+        options, source, listing = self._prepared.options, self._prepared.source, self._listing
+        parent = None if self._parent is None else self._parent.crops
+
+        def is_known(content_sha256: str) -> bool:
+            if content_sha256 in journal:
+                return True
+            return parent is not None and parent.find(crop_id(content_sha256)) is not None
+
+        batches = embed_crops(
+            source.entries(),
+            self._encoder,
+            is_known=is_known,
+            batch_size=options.batch_size,
+            workers=options.workers,
+            keep_bytes=self._prepared.copies,
+        )
+        total = source.count()
+        self._tell(Progress("encoding", 0, total, 0))
+        with silent_pillow():
+            for batch in batches:
+                for item in batch:
+                    if isinstance(item, Quarantined):
+                        listing.refuse(item)
+                    elif isinstance(item, KnownCrop):
+                        listing.take(item.path, item.content_sha256, item.metadata)
+                    else:
+                        journal.append(_stored(item))
+                        decoded = item.decoded
+                        listing.take(decoded.path, decoded.content_sha256, item.metadata)
+                self._tell(Progress("encoding", listing.found, total, listing.quarantined))
+
+    def _check_found(self) -> None:
+        listing = self._listing
+        if not listing.crops and self._prepared.change == "build":
+            raise GalleryEmpty(
+                f"none of the {listing.found} images under {self._prepared.source.root} can be "
+                f"indexed{reasons_of(listing.examples)}. Name a folder with readable crops; "
+                "nothing was published."
+            )
+
+    def _decide(self) -> Changes:
+        parent = None if self._parent is None else self._parent.crops
+        return decide(parent, self._listing, self._prepared.source.root, self._prepared.change)
+
+    def _publish(
+        self, changes: Changes, encoded: Callable[[str], StoredCrop]
+    ) -> tuple[IndexManifest, Path, bool]:
+        parent, root = self._parent, self._prepared.source.root
+        manifest = self._manifest(changes)
+        if parent is not None and _is_up_to_date(parent.manifest, manifest, changes):
+            return parent.manifest, parent.folder, False
+        deleted = NOTHING_DELETED
+        if parent is not None:
+            self._draft.take_segments(parent.folder, parent.manifest)
+            deleted = np.union1d(parent.deleted, changes.deleted)
+        rows = stored_rows(changes, root, encoded, None if parent is None else parent.stored)
+        self._draft.write_segment(rows, self._extra_types())
+        queries = encode_canaries(self._encoder)
+        finished, folder = self._draft.finish(manifest, deleted, queries)
+        return finished, folder, True
+
+    def _extra_types(self) -> dict[str, ColumnType]:
+        """Return the free columns of all new rows: of the parent's that come again, too."""
+        before = {} if self._parent is None else self._parent.crops.extra_types
+        return {
+            **before, **self._prepared.source.extra_types, **self._prepared.metadata.extra_types,
+        }  # fmt: skip
+
+    def _manifest(self, changes: Changes) -> IndexManifest:
+        prepared, card = self._prepared, self._encoder.card
+        before = () if self._parent is None else self._parent.manifest.metadata_columns
+        if prepared.change == "build":
+            before = ()
+        columns = (*before, *prepared.metadata.columns, *prepared.source.columns)
+        name = prepared.options.name
+        if name is None and self._parent is not None:
+            name = self._parent.manifest.name
+        return IndexManifest(
+            name=name or prepared.source.name or "gallery",
+            generation=self._site.generation,
+            change=prepared.change,
+            created_at=datetime.now(UTC),
+            source=prepared.source.root,
+            model=IndexedModel(
+                name=card.name,
+                fingerprint=card.fingerprint(),
+                preprocessing=preprocessing_fingerprint(card.image),
+                source=prepared.options.model_source,
+                card=card,
+            ),
+            precision=prepared.options.precision,
+            embedding_width=card.embedding_width,
+            segments=(),
+            counts=self._counts(changes),
+            metadata_columns=tuple(dict.fromkeys(columns)),
+            canaries=(),
+            files={},
+        )
+
+    def _counts(self, changes: Changes) -> Counts:
+        listing, skipped = self._listing, self._prepared.source.skipped
+        return Counts(
+            indexed=0,
+            found=listing.found,
+            encoded=sum(row.row is None for row in changes.new),
+            reused=changes.reused,
+            duplicates=listing.duplicates,
+            quarantined=listing.quarantined,
+            replaced=changes.replaced,
+            removed=changes.removed,
+            skipped_hidden=skipped.hidden,
+            skipped_outside=skipped.outside,
+            skipped_links=skipped.links,
+            skipped_other=skipped.other,
+            metadata_rows=len(self._prepared.metadata.crops),
+            metadata_without_crop=sum(1 for _ in listing.undescribed()),
+            crops_without_metadata=listing.without_metadata,
+        )
+
+    def _unmatched(self) -> list[str]:
+        unmatched = list(self._listing.undescribed())
+        if not unmatched:
+            return []
+        prepared = self._prepared
+        warning = (
+            f"{len(unmatched)} of {len(prepared.metadata.crops)} lines of "
+            f"{prepared.options.metadata} name no crop under {prepared.source.root}: "
+            f"{first_few([repr(path) for path in unmatched])}"
+        )
+        return [warning]
+
+
+def _stored(item: EmbeddedCrop) -> StoredCrop:
+    decoded = item.decoded
+    crop = Crop(
+        id=decoded.id,
+        root="",
+        path=decoded.path,
+        other_paths=(),
+        content_sha256=decoded.content_sha256,
+        media_type=decoded.media_type,
+        size_bytes=decoded.size_bytes,
+        width=decoded.width,
+        height=decoded.height,
+        camera=None,
+        captured_at=None,
+        track_id=None,
+        extra={},
+    )
+    return StoredCrop(crop, item.vector, decoded.thumbnail, item.content or b"")
+
+
+def _check_same_model(index: Path, manifest: IndexManifest, encoder: PersonEncoder) -> None:
+    card, before = encoder.card, manifest.model
+    if card.fingerprint() == before.fingerprint:
+        return
+    raise EncoderMismatch(
+        f"{index} was built with model {before.name!r} ({before.fingerprint[:12]}), not with "
+        f"{card.name!r} ({card.fingerprint()[:12]}): vectors of two models cannot be compared. "
+        f"Name that one by --model {before.source}, or build beside it with --index and another "
+        "folder, and serve that one when it is done"
+    )
+
+
+def _is_up_to_date(parent: IndexManifest, manifest: IndexManifest, changes: Changes) -> bool:
+    """Tell whether a new generation would say nothing that the one before does not."""
+    return (
+        not changes.new
+        and not len(changes.deleted)
+        and (parent.name, parent.model, parent.source)
+        == (manifest.name, manifest.model, manifest.source)
+        and parent.counts.quarantined == manifest.counts.quarantined
     )
 
 
 def _tell_nobody(_: Progress) -> None:
     """Take a progress nobody asked for."""
-
-
-def _write_rows(
-    site: BuildingSite, prepared: PreparedBuild, encoder: PersonEncoder, tell: ProgressListener
-) -> GenerationWriter:
-    found, options = prepared.found, prepared.options
-    total = len(found.paths) + len(found.quarantined)
-    batches = embed_crops(found, encoder, batch_size=options.batch_size, workers=options.workers)
-    with (
-        silent_pillow(),
-        GenerationWriter(site.folder, encoder.card.embedding_width, prepared.metadata) as writer,
-    ):
-        for refused in found.quarantined:
-            writer.append(refused)
-        tell(Progress("encoding", writer.quarantined, total, writer.quarantined))
-        for batch in batches:
-            for item in batch:
-                writer.append(item)
-            done = len(writer.ids) + writer.quarantined
-            tell(Progress("encoding", done, total, writer.quarantined))
-    if not writer.ids:
-        raise GalleryEmpty(
-            f"none of the {total} images under {found.root} can be indexed"
-            f"{_reasons(writer.examples)}. Name a folder with readable crops; "
-            "nothing was published."
-        )
-    return writer
-
-
-def _manifest(
-    site: BuildingSite, prepared: PreparedBuild, encoder: PersonEncoder, writer: GenerationWriter
-) -> IndexManifest:
-    card, found, options = encoder.card, prepared.found, prepared.options
-    index = ExactIndex.open(site.folder / bundle.FAISS_INDEX, site.folder / bundle.VECTORS)
-    return IndexManifest(
-        name=options.name or found.root.name or "gallery",
-        generation=site.generation,
-        created_at=datetime.now(UTC),
-        crops_root=str(found.root),
-        model=IndexedModel(
-            name=card.name, fingerprint=card.fingerprint(), source=options.model_source, card=card
-        ),
-        precision=options.precision,
-        embedding_width=card.embedding_width,
-        index_kind=INDEX_KIND,
-        counts=_counts(prepared, writer),
-        metadata_columns=prepared.metadata.columns,
-        canaries=ask_canaries(encoder, index, writer.ids),
-        files=describe_files(site.folder),
-    )
-
-
-def _counts(prepared: PreparedBuild, writer: GenerationWriter) -> Counts:
-    found, metadata = prepared.found, prepared.metadata
-    indexed = len(writer.ids)
-    return Counts(
-        found=indexed + writer.quarantined,
-        indexed=indexed,
-        quarantined=writer.quarantined,
-        skipped_hidden=found.skipped_hidden,
-        skipped_outside=found.skipped_outside,
-        skipped_links=found.skipped_links,
-        skipped_other=found.skipped_other,
-        metadata_rows=len(metadata.crops),
-        metadata_without_crop=prepared.metadata_without_crop,
-        crops_without_metadata=writer.without_metadata,
-    )
-
-
-def _metadata_without_crop(found: FoundCrops, metadata: Metadata) -> list[str]:
-    there = {*found.paths, *(item.path for item in found.quarantined)}
-    return [path for path in metadata.crops if path not in there]
-
-
-def _reasons(quarantined: list[Quarantined]) -> str:
-    if not quarantined:
-        return ""
-    return ": " + _first_few([f"{item.path}: {item.reason}" for item in quarantined])
-
-
-def _first_few(values: list[str]) -> str:
-    shown = ", ".join(repr(value) for value in values[:_NAMED_IN_MESSAGES])
-    return shown if len(values) <= _NAMED_IN_MESSAGES else f"{shown}, ..."

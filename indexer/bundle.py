@@ -2,10 +2,15 @@
 
 ::
 
-    INDEX/CURRENT                 the name of the published generation, replaced atomically
-    INDEX/generations/000001/     manifest.json and the files it lists; never changed afterwards
-    INDEX/.building-000002/       a build at work; renamed into generations/ when it is whole
-    INDEX/.lock                   held while a build is at work
+    INDEX/CURRENT                        the name of the published generation, replaced atomically
+    INDEX/generations/000002/            manifest.json and the files it lists; never changed
+        manifest.json
+        deleted.npy  quarantine.jsonl  canaries.npy
+        000001/  000002/                 segments: crops, vectors, index, thumbnails; those of the
+                                         parent are hard links, so that growing copies nothing
+    INDEX/.building-000003/              a generation being made; renamed when it is whole
+    INDEX/.journal/                      what an unfinished build has encoded already
+    INDEX/.lock                          held, and with the number of the process, while one writes
 """
 
 import hashlib
@@ -20,19 +25,34 @@ from models.errors import BundleDamaged, BundleNotFound, ConfigurationInvalid
 
 CURRENT = "CURRENT"
 GENERATIONS = "generations"
+BUILDING = ".building-"
+JOURNAL = ".journal"
+LOCK = ".lock"
+
 MANIFEST = "manifest.json"
+DELETED = "deleted.npy"
+QUARANTINE = "quarantine.jsonl"
+CANARY_QUERIES = "canaries.npy"
+GENERATION_FILES = (DELETED, QUARANTINE, CANARY_QUERIES)
+
 CROPS = "crops.arrow"
 VECTORS = "vectors.npy"
 FAISS_INDEX = "index.faiss"
 THUMBNAILS = "thumbnails.pack"
 THUMBNAIL_OFFSETS = "thumbnails.npy"
-QUARANTINE = "quarantine.jsonl"
-DATA_FILES = (CROPS, VECTORS, FAISS_INDEX, THUMBNAILS, THUMBNAIL_OFFSETS, QUARANTINE)
+CONTENTS = "contents.pack"
+CONTENT_OFFSETS = "contents.npy"
+SEGMENT_FILES = (
+    CROPS, VECTORS, FAISS_INDEX, THUMBNAILS, THUMBNAIL_OFFSETS, CONTENTS, CONTENT_OFFSETS,
+)  # fmt: skip
 
-LOCK = ".lock"
-
+REBUILD = "Build the index again."
 _GENERATION = re.compile(r"[0-9]{6,}")
-_REBUILD = "Build the index again."
+
+
+def generation_name(number: int) -> str:
+    """Return the folder name of a generation, or of the segment it brought."""
+    return f"{number:06d}"
 
 
 def check_index_folder(index: Path) -> None:
@@ -69,11 +89,19 @@ def published_generation(index: Path) -> Path:
             f"Make one: python -m indexer build --crops FOLDER --index {index}"
         ) from error
     except (OSError, UnicodeDecodeError) as error:
-        raise BundleDamaged(f"{index / CURRENT} cannot be read: {error}. {_REBUILD}") from error
+        raise BundleDamaged(f"{index / CURRENT} cannot be read: {error}. {REBUILD}") from error
     folder = index / GENERATIONS / name
     if not _GENERATION.fullmatch(name) or not folder.is_dir():
-        raise BundleDamaged(f"{index / CURRENT} names {name!r}, no generation. {_REBUILD}")
+        raise BundleDamaged(f"{index / CURRENT} names {name!r}, no generation. {REBUILD}")
     return folder
+
+
+def generation_folders(index: Path) -> list[Path]:
+    """Return the folders of all generations, oldest first, published or not."""
+    folders = (index / GENERATIONS).glob("[0-9]*")
+    return sorted(
+        (folder for folder in folders if folder.name.isdecimal()), key=lambda f: int(f.name)
+    )
 
 
 def read_generation_manifest(folder: Path) -> IndexManifest:
@@ -85,15 +113,25 @@ def read_generation_manifest(folder: Path) -> IndexManifest:
     path = folder / MANIFEST
     try:
         content = path.read_bytes()
-        version = json.loads(content)["schema_version"]
-        if version != IndexManifest.model_fields["schema_version"].default:
-            raise BundleDamaged(
-                f"{path} has schema version {version!r}, made by another version of this program. "
-                f"{_REBUILD}"
-            )
+        _check_version(path, json.loads(content)["schema_version"])
         return IndexManifest.model_validate_json(content)
     except (OSError, ValueError, KeyError, TypeError, ValidationError) as error:
-        raise BundleDamaged(f"{path} is no readable manifest: {error}. {_REBUILD}") from error
+        raise BundleDamaged(f"{path} is no readable manifest: {error}. {REBUILD}") from error
+
+
+def _check_version(path: Path, version: object) -> None:
+    own = IndexManifest.model_fields["schema_version"].default
+    if version == own:
+        return
+    if isinstance(version, int) and version > own:
+        raise BundleDamaged(
+            f"{path} has schema version {version}, this program reads {own}: install the newer "
+            "version of this program that wrote it"
+        )
+    raise BundleDamaged(
+        f"{path} has schema version {version!r}, made by an older version of this program: build "
+        "the crops into another index folder, then serve that one"
+    )
 
 
 def read_manifest(index: Path) -> IndexManifest:
@@ -108,8 +146,12 @@ def read_manifest(index: Path) -> IndexManifest:
 
 def damaged_files(folder: Path, manifest: IndexManifest) -> list[str]:
     """Return what is wrong with each file of a generation: one message for each, best none."""
+    expected_names = [
+        *GENERATION_FILES,
+        *(f"{segment.name}/{name}" for segment in manifest.segments for name in SEGMENT_FILES),
+    ]
     problems = [
-        f"{name} is not in the manifest" for name in DATA_FILES if name not in manifest.files
+        f"{name} is not in the manifest" for name in expected_names if name not in manifest.files
     ]
     for name, expected in manifest.files.items():
         try:
@@ -134,7 +176,10 @@ def check_files(folder: Path, manifest: IndexManifest) -> None:
     """
     problems = damaged_files(folder, manifest)
     if problems:
-        raise BundleDamaged(f"{folder} is damaged: {'; '.join(problems)}. {_REBUILD}")
+        raise BundleDamaged(
+            f"{folder} is damaged: {'; '.join(problems)}. Go back with python -m indexer rollback, "
+            "or build the index again."
+        )
 
 
 def measure_file(path: Path) -> StoredFile:

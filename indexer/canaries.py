@@ -1,15 +1,17 @@
-"""Known answers: what a few fixed descriptions find when an index is built.
+"""Known answers: what a few fixed descriptions find when a generation is made.
 
-A service asks the same questions again before it calls itself ready.
+A service asks the same questions again before it calls itself ready. The descriptions' vectors
+are kept, so that a generation can be made from another one without the model.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable
 
 import numpy as np
 
-from indexer.ann import ExactIndex
+from indexer.ann import Nearest
+from indexer.crop_table import CropTable
 from indexer.manifest import Canary
-from models.contracts import PersonEncoder
+from models.contracts import Float32Array, PersonEncoder
 from models.errors import CheckpointMismatch
 
 TEXTS = (
@@ -20,10 +22,8 @@ TEXTS = (
 HITS = 5
 
 
-def ask_canaries(
-    encoder: PersonEncoder, index: ExactIndex, ids: Sequence[str]
-) -> tuple[Canary, ...]:
-    """Search an index, whose rows have these ids, for the fixed descriptions.
+def encode_canaries(encoder: PersonEncoder) -> Float32Array:
+    """Return the vectors ``(3, d)`` of the fixed descriptions.
 
     Raises:
         CheckpointMismatch: If the encoder gives no finite vectors of its width for them.
@@ -35,10 +35,17 @@ def ask_canaries(
             f"model {encoder.card.name!r} gave {queries.shape} for {len(TEXTS)} descriptions, "
             f"its card promises finite {expected}: use another checkpoint"
         )
+    return queries
+
+
+def ask_canaries(
+    queries: Float32Array, search: Callable[[Float32Array, int], Nearest], crops: CropTable
+) -> tuple[Canary, ...]:
+    """Return what a search finds for the vectors ``(3, d)`` of the fixed descriptions."""
     canaries = []
     for text, query in zip(TEXTS, queries, strict=True):
-        found = index.search(query, HITS)
-        hits = tuple(ids[row] for row in found.rows)
+        found = search(query, HITS)
+        hits = tuple(crop.id for crop in crops.crops(found.rows))
         scores = tuple(float(score) for score in found.scores)
         canaries.append(Canary(text=text, ids=hits, scores=scores))
     return tuple(canaries)

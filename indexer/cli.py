@@ -1,4 +1,4 @@
-"""``python -m indexer``: build, verify, info, evaluate and doctor.
+"""``python -m indexer``: build, grow, shrink, check and measure a gallery.
 
 Exit codes: 0 all is well, 1 failed, 2 wrong use, 3 built, but some files were quarantined.
 """
@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from contextlib import closing
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Never
 
@@ -17,13 +18,18 @@ from pydantic import JsonValue
 from rich.console import Console
 
 from indexer import reports
-from indexer.build import DEFAULT_OPTIONS, BuildOptions, prepare_build, run_build
-from indexer.bundle import published_generation, read_generation_manifest
+from indexer.build import run_build
+from indexer.bundle import generation_folders, published_generation, read_generation_manifest
+from indexer.deletion import Selection, delete_crops, require_absent
 from indexer.doctor import examine_index, examine_machine, examine_model
 from indexer.evaluation import evaluate_index
-from indexer.gallery import Gallery, read_manifest
+from indexer.filter_expressions import parse_age, parse_filters
+from indexer.gallery import open_gallery, read_manifest
+from indexer.generation import open_generation
 from indexer.judged_queries import read_judged_queries
+from indexer.preparation import DEFAULT_OPTIONS, BuildOptions, Growth, prepare_build
 from indexer.progress import drawn_progress
+from indexer.retention import clear, compact, roll_back
 from indexer.verification import verify_index
 from models.command_lines import FAILED, one_line_errors
 from models.loading import DEFAULT, SHIPPED, load_encoder
@@ -38,6 +44,32 @@ log = structlog.get_logger()
 IndexOption = Annotated[Path, typer.Option(help="The index folder.")]
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Put one JSON object on stdout; logs stay on stderr.")
+]
+
+CropsOption = Annotated[
+    str,
+    typer.Option(
+        help="A folder of person crops, searched wholly; tar files or parquet files, as one name "
+        "or a pattern; or a URL such as s3://bucket/crops."
+    ),
+]
+ModelOption = Annotated[
+    str, typer.Option(help="default, a model directory, a checkpoint, or open_clip:ARCH/TAG.")
+]
+MetadataOption = Annotated[
+    Path | None,
+    typer.Option(help="csv, jsonl or parquet: path, camera, captured_at, track_id, others."),
+]
+BatchOption = Annotated[int, typer.Option(min=1, max=4096, help="Crops encoded at once.")]
+DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
+PrecisionOption = Annotated[str, typer.Option(help="auto, fp32 or bf16.")]
+WorkersOption = Annotated[int, typer.Option(min=1, max=64, help="Threads that decode images.")]
+CopyOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--copy/--no-copy",
+        help="Keep the originals in the index; by default where they cannot be read again.",
+    ),
 ]
 
 
@@ -60,52 +92,163 @@ def _logger_to_stderr(*_: object) -> structlog.PrintLogger:
 @app.command()
 def build(  # noqa: PLR0913 - a parameter for each option of the command line
     *,
-    crops: Annotated[Path, typer.Option(help="The folder of person crops, searched wholly.")],
+    crops: CropsOption,
     index: IndexOption,
-    model: Annotated[
-        str, typer.Option(help="default, a model directory, a checkpoint, or open_clip:ARCH/TAG.")
-    ] = DEFAULT,
-    metadata: Annotated[
-        Path | None,
-        typer.Option(help="csv, jsonl or parquet: path, camera, captured_at, track_id, others."),
-    ] = None,
+    model: ModelOption = DEFAULT,
+    metadata: MetadataOption = None,
     name: Annotated[
         str | None, typer.Option(help="The index's name; default: the folder's.")
     ] = None,
-    batch_size: Annotated[
-        int, typer.Option(min=1, max=4096, help="Crops encoded at once.")
-    ] = DEFAULT_OPTIONS.batch_size,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
-    precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.")] = "auto",
-    workers: Annotated[
-        int, typer.Option(min=1, max=64, help="Threads that decode images.")
-    ] = DEFAULT_OPTIONS.workers,
+    batch_size: BatchOption = DEFAULT_OPTIONS.batch_size,
+    device: DeviceOption = "auto",
+    precision: PrecisionOption = "auto",
+    workers: WorkersOption = DEFAULT_OPTIONS.workers,
+    copy: CopyOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Index a folder of person crops and publish the result."""
+    """Make a gallery of person crops, or make one equal to them again.
+
+    What is indexed already is not encoded again, whatever its file is called now. After a crash
+    the same command goes on where the other one was.
+    """
+    options = BuildOptions(
+        model_source=_lasting_source(model),
+        metadata=metadata,
+        name=name or None,
+        batch_size=batch_size,
+        workers=workers,
+        precision=precision,
+        copy_contents=copy,
+    )
+    _grow("build", crops, index, options, device, as_json=as_json)
+
+
+@app.command()
+def add(  # noqa: PLR0913 - a parameter for each option of the command line
+    *,
+    crops: CropsOption,
+    index: IndexOption,
+    metadata: MetadataOption = None,
+    batch_size: BatchOption = DEFAULT_OPTIONS.batch_size,
+    device: DeviceOption = "auto",
+    workers: WorkersOption = DEFAULT_OPTIONS.workers,
+    copy: CopyOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Add crops to a gallery, encoded by the model it was built with."""
     with one_line_errors(as_json=as_json):
-        options = BuildOptions(
-            model_source=_lasting_source(model),
-            metadata=metadata,
-            name=name or None,
-            batch_size=batch_size,
-            workers=workers,
-            precision=precision,
-        )
-        prepared = prepare_build(crops, index, options)
-        for warning in prepared.warnings:
-            log.warning(warning)
-        log.info("crops found, loading the model", crops=len(prepared.found.paths), model=model)
-        encoder = load_encoder(model, device=device, precision=precision)
+        before = read_manifest(index)
+    options = BuildOptions(
+        model_source=before.model.source,
+        metadata=metadata,
+        batch_size=batch_size,
+        workers=workers,
+        precision=before.precision,
+        copy_contents=copy,
+    )
+    _grow("add", crops, index, options, device, as_json=as_json)
+
+
+def _grow(
+    change: Growth, crops: str, index: Path, options: BuildOptions, device: str, *, as_json: bool
+) -> None:
+    model = options.model_source
+    with one_line_errors(as_json=as_json):
+        prepared = prepare_build(crops, index, options, change)
+        log.info("loading the model", model=model)
+        encoder = load_encoder(model, device=device, precision=options.precision)
         with drawn_progress(Console(stderr=True)) as on_progress:
             report = run_build(prepared, encoder, on_progress)
+        for warning in report.warnings:
+            log.warning(warning)
         _tell(
             reports.build_object(index, report),
             reports.build_lines(index, report),
             as_json=as_json,
         )
-    if report.manifest.counts.quarantined:
+    if report.counts.quarantined:
         _leave(SOME_QUARANTINED)
+
+
+@app.command()
+def delete(
+    *,
+    index: IndexOption,
+    ids: Annotated[
+        list[str] | None, typer.Option("--id", help="The id of a crop; may be given again.")
+    ] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(help="camera=c1,c2 or captured_at<2024-05-01; several must all hold."),
+    ] = None,
+    older_than: Annotated[
+        str | None, typer.Option(help="Captured before: 30d, 12h, or a time.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Let crops be found no longer: those named, those that meet a filter, those too old.
+
+    Their rows stay on disk until compact and gc; verify --absent proves that they are gone.
+    """
+    with one_line_errors(as_json=as_json):
+        older = None if older_than is None else parse_age(older_than, datetime.now(UTC))
+        opened = open_generation(published_generation(index))
+        filters = parse_filters(where or [], opened.crops.extra_types)
+        opened.close()
+        deletion = delete_crops(index, Selection(tuple(ids or ()), filters, older))
+        _tell(
+            reports.deletion_object(index, deletion),
+            reports.deletion_lines(index, deletion),
+            as_json=as_json,
+        )
+
+
+@app.command(name="compact")
+def compact_(*, index: IndexOption, as_json: JsonOption = False) -> None:
+    """Merge all segments into one, without the rows that are deleted."""
+    with one_line_errors(as_json=as_json):
+        done = compact(index)
+        _tell(
+            reports.republished_object(index, done),
+            reports.republished_lines(index, done),
+            as_json=as_json,
+        )
+
+
+@app.command()
+def rollback(
+    *,
+    index: IndexOption,
+    to: Annotated[int | None, typer.Option(help="A generation; default: the one before.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Publish an older generation again, under a new number."""
+    with one_line_errors(as_json=as_json):
+        done = roll_back(index, to)
+        _tell(
+            reports.republished_object(index, done),
+            reports.republished_lines(index, done),
+            as_json=as_json,
+        )
+
+
+@app.command()
+def gc(
+    *,
+    index: IndexOption,
+    keep: Annotated[
+        int, typer.Option(min=1, help="Generations to keep, the published one among them.")
+    ] = 2,
+    as_json: JsonOption = False,
+) -> None:
+    """Remove older generations, and what builds that did not end have left."""
+    with one_line_errors(as_json=as_json):
+        cleared = clear(index, keep)
+        _tell(
+            reports.cleared_object(index, cleared),
+            reports.cleared_lines(index, cleared),
+            as_json=as_json,
+        )
 
 
 @app.command()
@@ -115,10 +258,22 @@ def verify(
     sources: Annotated[
         bool, typer.Option("--sources", help="Also read every original crop again.")
     ] = False,
+    absent: Annotated[
+        str | None,
+        typer.Option(help="Instead prove that nothing of this crop's id is left in any file."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Read the published generation again and check it."""
     with one_line_errors(as_json=as_json):
+        if absent is not None:
+            traces = require_absent(index, absent)
+            _tell(
+                reports.absence_object(index, absent, traces),
+                reports.absence_lines(index, absent, traces),
+                as_json=as_json,
+            )
+            return
         verification = verify_index(index, sources=sources)
         _tell(
             reports.verify_object(index, verification),
@@ -131,13 +286,14 @@ def verify(
 
 @app.command()
 def info(*, index: IndexOption, as_json: JsonOption = False) -> None:
-    """Print what the published generation is."""
+    """Print what the published generation is, and which others there are."""
     with one_line_errors(as_json=as_json):
         folder = published_generation(index)
         manifest = read_generation_manifest(folder)
+        others = [int(each.name) for each in generation_folders(index) if each != folder]
         _tell(
-            reports.info_object(index, folder, manifest),
-            reports.info_lines(folder, manifest),
+            reports.info_object(index, folder, manifest, others),
+            reports.info_lines(folder, manifest, others),
             as_json=as_json,
         )
 
@@ -162,7 +318,7 @@ def evaluate(  # noqa: PLR0913 - a parameter for each option of the command line
         judged = read_judged_queries(queries)
         source = model or read_manifest(index).model.source
         encoder = load_encoder(source, device=device, precision=precision)
-        with closing(Gallery.open(index, encoder.card)) as gallery:
+        with closing(open_gallery(index, encoder.card)) as gallery:
             figures = evaluate_index(gallery, encoder, judged, depth)
         _tell(
             {"index": str(index), **figures.model_dump(mode="json")},

@@ -14,7 +14,7 @@ import psutil
 from PIL import Image
 
 from indexer.ann import faiss_build
-from indexer.gallery import Gallery, read_manifest
+from indexer.gallery import open_gallery, read_manifest
 from models.contracts import PersonEncoder
 from models.machine import Machine
 
@@ -78,7 +78,7 @@ def examine_index(index: Path, encoder: PersonEncoder) -> Iterator[Finding]:
     """
     manifest = read_manifest(index)
     began = time.perf_counter()
-    with closing(Gallery.open(index, encoder.card, verify=False)) as gallery:
+    with closing(open_gallery(index, encoder.card, verify=False)) as gallery:
         opened = time.perf_counter() - began
         yield Finding(
             "index",

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from indexer.gallery import Gallery
 from indexer.judged_queries import JudgedQuery
+from indexer.local_gallery import LocalGallery
 from models.contracts import PersonEncoder
 from models.errors import MetadataInvalid, first_few
 from models.schema import Schema
@@ -43,7 +43,7 @@ class _Judged:
 
 
 def evaluate_index(
-    gallery: Gallery, encoder: PersonEncoder, queries: Sequence[JudgedQuery], depth: int = 1000
+    gallery: LocalGallery, encoder: PersonEncoder, queries: Sequence[JudgedQuery], depth: int = 1000
 ) -> IndexFigures:
     """Ask every query and compare the answers with what was judged relevant.
 
@@ -93,7 +93,7 @@ def _mean(values: Sequence[float]) -> float:
     return float(np.mean(values))
 
 
-def _resolved(gallery: Gallery, queries: Sequence[JudgedQuery]) -> list[_Judged]:
+def _resolved(gallery: LocalGallery, queries: Sequence[JudgedQuery]) -> list[_Judged]:
     by_path = gallery.ids_by_path()
     judged, unknown = [], []
     for query in queries:
@@ -108,7 +108,7 @@ def _resolved(gallery: Gallery, queries: Sequence[JudgedQuery]) -> list[_Judged]
     return judged
 
 
-def _id_of(name: str, gallery: Gallery, by_path: dict[str, str]) -> str | None:
+def _id_of(name: str, gallery: LocalGallery, by_path: dict[str, str]) -> str | None:
     if name in by_path:
         return by_path[name]
     return None if gallery.crop(name) is None else name

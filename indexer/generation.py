@@ -1,87 +1,136 @@
-"""Write the data files of one generation, row by row."""
+"""One generation of an index, opened: its segments below each other, without what is deleted."""
 
-import json
-from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
-from typing import Self
+
+import numpy as np
+import numpy.typing as npt
 
 from indexer import bundle
-from indexer.crop_table import CropTableWriter
-from indexer.crops import Quarantined
-from indexer.embedding import EmbeddedCrop
-from indexer.metadata import CropMetadata, Metadata
-from indexer.records import Crop
-from indexer.thumbnails import ThumbnailWriter
-from indexer.vectors import VectorWriter
+from indexer.ann import ExactIndex, Nearest, merge_nearest
+from indexer.crop_table import CropTable
+from indexer.manifest import IndexManifest
+from indexer.segments import Segment, StoredCrop
+from models.contracts import Float32Array
+from models.errors import BundleDamaged
 
-_EXAMPLES = 20
-_NOTHING_KNOWN = CropMetadata(None, None, None, {})
+Int64Array = npt.NDArray[np.int64]
 
 
-class GenerationWriter:
-    """Appends crops and quarantined files; row n of every file is the same crop.
+class Generation:
+    """The files of a generation, memory-mapped; safe to read from many threads.
 
-    ``ids`` are the ids by row, ``without_metadata`` of them have none; ``quarantined`` counts the
-    refused files, ``examples`` are the first of them.
+    Its rows are those of its segments, one after the other.
     """
 
-    def __init__(self, folder: Path, width: int, metadata: Metadata) -> None:
-        self._metadata = metadata
-        self._files = ExitStack()
-        enter = self._files.enter_context
-        self._crops = enter(CropTableWriter(folder / bundle.CROPS, metadata.extra_types))
-        self._vectors = enter(VectorWriter(folder / bundle.VECTORS, width))
-        self._thumbnails = enter(
-            ThumbnailWriter(folder / bundle.THUMBNAILS, folder / bundle.THUMBNAIL_OFFSETS)
+    def __init__(self, folder: Path, manifest: IndexManifest) -> None:
+        """Open the files.
+
+        Raises:
+            BundleDamaged: If one cannot be read, or they do not belong together.
+        """
+        self.folder = folder
+        self.manifest = manifest
+        self.deleted = _read_deleted(folder / bundle.DELETED, manifest)
+        names = [entry.name for entry in manifest.segments]
+        self.segments = [Segment(folder / name) for name in names]
+        self.indexes = [
+            ExactIndex.open(folder / name / bundle.FAISS_INDEX, folder / name / bundle.VECTORS)
+            for name in names
+        ]
+        self.crops = CropTable(
+            *(folder / name / bundle.CROPS for name in names), deleted=self.deleted
         )
-        self._quarantine = enter((folder / bundle.QUARANTINE).open("w", encoding="ascii"))
-        self.ids: list[str] = []
-        self.without_metadata = 0
-        self.quarantined = 0
-        self.examples: list[Quarantined] = []
+        self._starts = np.cumsum([0, *(segment.size for segment in self.segments)])
+        self._check()
+        self._alive = [
+            self._within(number, np.delete(np.arange(self.crops.size), self.deleted))
+            if len(self._within(number, self.deleted))
+            else None
+            for number in range(len(self.segments))
+        ]
 
-    def append(self, item: EmbeddedCrop | Quarantined) -> None:
-        """Add the next row, or a line to the quarantine."""
-        if isinstance(item, EmbeddedCrop):
-            self._append_crop(item)
-            return
-        line = json.dumps({"path": item.path, "reason": item.reason})
-        self._quarantine.write(f"{line}\n")
-        self.quarantined += 1
-        if len(self.examples) < _EXAMPLES:
-            self.examples.append(item)
+    @property
+    def size(self) -> int:
+        """The number of crops that can be found."""
+        return self.crops.size - len(self.deleted)
 
-    def __enter__(self) -> Self:
-        return self
+    def search(self, query: Float32Array, limit: int, selected: Int64Array | None) -> Nearest:
+        """Return the best rows of all segments; ``selected`` as ``CropTable.matching`` gives it.
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._files.__exit__(kind, error, trace)
+        Raises:
+            ValueError: If the query is not a finite vector of the gallery's width, or limit < 1.
+        """
+        found = []
+        for number, index in enumerate(self.indexes):
+            rows = self._alive[number] if selected is None else self._within(number, selected)
+            nearest = index.search(query, limit, rows)
+            found.append((int(self._starts[number]), nearest))
+        return merge_nearest(found, limit)
 
-    def _append_crop(self, item: EmbeddedCrop) -> None:
-        decoded = item.decoded
-        known = self._metadata.crops.get(decoded.path, _NOTHING_KNOWN)
-        self._crops.append(
-            Crop(
-                id=decoded.id,
-                path=decoded.path,
-                content_sha256=decoded.content_sha256,
-                media_type=decoded.media_type,
-                size_bytes=decoded.size_bytes,
-                width=decoded.width,
-                height=decoded.height,
-                camera=known.camera,
-                captured_at=known.captured_at,
-                track_id=known.track_id,
-                extra=known.extra,
+    def place(self, row: int) -> tuple[Segment, int]:
+        """Return the segment of a row, and its row there."""
+        number = int(np.searchsorted(self._starts, row, side="right")) - 1
+        return self.segments[number], row - int(self._starts[number])
+
+    def stored(self, row: int) -> StoredCrop:
+        """Return all that is kept of one row."""
+        segment, own = self.place(row)
+        return segment.stored(own)
+
+    def close(self) -> None:
+        """Release the files."""
+        for segment in self.segments:
+            segment.close()
+
+    def _within(self, number: int, rows: Int64Array) -> Int64Array:
+        """Return which of some rows are of a segment, as its own rows."""
+        start, end = self._starts[number], self._starts[number + 1]
+        first, last = np.searchsorted(rows, [start, end])
+        own: Int64Array = rows[first:last] - start
+        return own
+
+    def _check(self) -> None:
+        width = self.manifest.embedding_width
+        sizes = {entry.name: entry.rows for entry in self.manifest.segments}
+        actual = {segment.folder.name: segment.size for segment in self.segments}
+        indexed = {
+            segment.folder.name: index.size
+            for segment, index in zip(self.segments, self.indexes, strict=True)
+        }
+        widths = {index.width for index in self.indexes}
+        if not (
+            sizes == actual == indexed
+            and widths <= {width}
+            and self.size == self.manifest.counts.indexed
+        ):
+            raise BundleDamaged(
+                f"the files of {self.folder} do not belong together (rows: {actual}, indexed "
+                f"{indexed}, manifest {sizes}; width {sorted(widths)}, manifest {width}; "
+                f"{self.size} crops, manifest {self.manifest.counts.indexed}). {bundle.REBUILD}"
             )
-        )
-        self._vectors.append(item.vector)
-        self._thumbnails.append(decoded.thumbnail)
-        self.ids.append(decoded.id)
-        self.without_metadata += decoded.path not in self._metadata.crops
+
+
+def open_generation(folder: Path) -> Generation:
+    """Open a generation by its folder.
+
+    Raises:
+        BundleDamaged: If a file cannot be read, or they do not belong together.
+    """
+    return Generation(folder, bundle.read_generation_manifest(folder))
+
+
+def _read_deleted(path: Path, manifest: IndexManifest) -> Int64Array:
+    try:
+        rows = np.load(path, allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise BundleDamaged(f"{path} cannot be read: {error}. {bundle.REBUILD}") from error
+    sound = (
+        rows.ndim == 1
+        and rows.dtype == np.int64
+        and len(rows) == manifest.deleted
+        and (np.diff(rows) > 0).all()
+        and (not len(rows) or 0 <= rows[0] <= rows[-1] < manifest.rows)
+    )
+    if not sound:
+        raise BundleDamaged(f"{path} is no list of deleted rows. {bundle.REBUILD}")
+    return np.asarray(rows, np.int64)

@@ -1,14 +1,16 @@
 """What a generation of an index says about itself: written last, read first."""
 
+import hashlib
 from datetime import datetime
 from typing import Literal
 
 from pydantic import Field
 
-from models.card import ModelCard
+from models.card import ImagePreprocessing, ModelCard
 from models.schema import Schema
 
-IndexKind = Literal["flat", "scalar-fp16"]
+IndexKind = Literal["scalar-fp16"]
+Change = Literal["build", "add", "delete", "compact", "rollback"]
 
 
 class IndexedModel(Schema):
@@ -16,27 +18,37 @@ class IndexedModel(Schema):
 
     ``source`` is what ``load_encoder`` takes to load it again: a name, or an absolute path.
     ``fingerprint`` is ``card.fingerprint()``; queries must be encoded by a model that has it.
+    ``preprocessing`` is the fingerprint of how crops were prepared for it.
     """
 
     name: str
     fingerprint: str = Field(pattern=r"^[0-9a-f]{64}$")
+    preprocessing: str = Field(pattern=r"^[0-9a-f]{64}$")
     source: str
     card: ModelCard
 
 
 class Counts(Schema):
-    """What became of every file and every line of metadata.
+    """What a generation holds, and what became of every file its maker found.
 
-    ``found = indexed + quarantined``. Skipped entries are not among the found ones:
-    ``skipped_hidden`` files and folders whose name starts with a dot, ``skipped_outside``
-    symbolic links that lead out of the crops folder, ``skipped_links`` other links that are not
-    followed: loops, dangling ones, and links to folders (whose crops are found where they lie),
-    ``skipped_other`` files of another suffix.
+    ``indexed`` crops can be found. The other numbers are those of the build or addition that made
+    the generation: of the ``found`` files, ``encoded`` were new, ``reused`` were known by their
+    content, ``duplicates`` equal another file, ``quarantined`` cannot be indexed. ``replaced``
+    files have another content or other metadata than before, ``removed`` crops are no longer
+    there. Skipped entries are not among the found ones: ``skipped_hidden`` files and folders whose
+    name starts with a dot, ``skipped_outside`` symbolic links that lead out of the crops folder,
+    ``skipped_links`` other links that are not followed: loops, dangling ones, and links to folders
+    (whose crops are found where they lie), ``skipped_other`` files of another suffix.
     """
 
-    found: int = Field(ge=0)
     indexed: int = Field(ge=0)
-    quarantined: int = Field(ge=0)
+    found: int = Field(default=0, ge=0)
+    encoded: int = Field(default=0, ge=0)
+    reused: int = Field(default=0, ge=0)
+    duplicates: int = Field(default=0, ge=0)
+    quarantined: int = Field(default=0, ge=0)
+    replaced: int = Field(default=0, ge=0)
+    removed: int = Field(default=0, ge=0)
     skipped_hidden: int = Field(default=0, ge=0)
     skipped_outside: int = Field(default=0, ge=0)
     skipped_links: int = Field(default=0, ge=0)
@@ -61,19 +73,51 @@ class StoredFile(Schema):
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
 
 
-class IndexManifest(Schema):
-    """Everything a reader must know before it opens the other files of a generation."""
+class SegmentEntry(Schema):
+    """One segment: its folder, its rows (deleted ones included), and how they are searched."""
 
-    schema_version: Literal[1] = 1
+    name: str = Field(pattern=r"^[0-9]{6,}$")
+    rows: int = Field(ge=1)
+    index_kind: IndexKind
+
+
+class IndexManifest(Schema):
+    """Everything a reader must know before it opens the other files of a generation.
+
+    ``parent`` is the generation this one was made from by ``change``, ``restores`` the older one
+    whose rows a rollback brought back. ``source`` is where the crops of the latest build or
+    addition came from. ``deleted`` rows of the segments are no longer found.
+    """
+
+    schema_version: Literal[2] = 2
     name: str = Field(min_length=1)
     generation: int = Field(ge=1)
+    parent: int | None = None
+    restores: int | None = None
+    change: Change
     created_at: datetime
-    crops_root: str
+    source: str
     model: IndexedModel
     precision: str
     embedding_width: int = Field(ge=1)
-    index_kind: IndexKind
+    segments: tuple[SegmentEntry, ...]
+    deleted: int = Field(default=0, ge=0)
     counts: Counts
     metadata_columns: tuple[str, ...]
     canaries: tuple[Canary, ...]
     files: dict[str, StoredFile]
+
+    @property
+    def index_kind(self) -> str:
+        """How the segments are searched: each kind once."""
+        return ", ".join(dict.fromkeys(segment.index_kind for segment in self.segments))
+
+    @property
+    def rows(self) -> int:
+        """The rows of all segments, deleted ones included."""
+        return sum(segment.rows for segment in self.segments)
+
+
+def preprocessing_fingerprint(image: ImagePreprocessing) -> str:
+    """Return the SHA-256 of how a model wants its crops prepared."""
+    return hashlib.sha256(image.model_dump_json().encode()).hexdigest()

@@ -21,11 +21,14 @@ _SECONDS_BETWEEN_LINES = 5.0
 
 @dataclass(frozen=True)
 class Progress:
-    """``done`` of ``total`` crops are through this stage, ``quarantined`` of them refused."""
+    """``done`` of ``total`` crops are through this stage, ``quarantined`` of them refused.
+
+    ``total`` is None where only the end of a stream will tell.
+    """
 
     stage: Literal["encoding", "publishing"]
     done: int
-    total: int
+    total: int | None
     quarantined: int
 
 
@@ -77,11 +80,12 @@ class PlainLines:
         now = self._clock()
         if progress.stage != self._stage:
             self._stage, self._began_at, self._next_at = progress.stage, now, now
-        if now < self._next_at and progress.done < progress.total:
+        ended = progress.total is not None and progress.done >= progress.total
+        if now < self._next_at and not ended:
             return
         self._next_at = now + _SECONDS_BETWEEN_LINES
         self._console.print(
-            f"{progress.stage}: {progress.done:,} of {progress.total:,} crops, "
+            f"{progress.stage}: {progress.done:,}{_of(progress.total)} crops, "
             f"{progress.quarantined:,} quarantined{self._time_left(progress, now)}",
             markup=False,
             highlight=False,
@@ -89,8 +93,12 @@ class PlainLines:
         )
 
     def _time_left(self, progress: Progress, now: float) -> str:
-        remaining = progress.total - progress.done
-        if not progress.done or not remaining:
+        if progress.total is None or not progress.done or progress.done >= progress.total:
             return ""
+        remaining = progress.total - progress.done
         seconds = (now - self._began_at) / progress.done * remaining
         return f", about {seconds:,.0f} s left"
+
+
+def _of(total: int | None) -> str:
+    return "" if total is None else f" of {total:,}"

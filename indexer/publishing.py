@@ -9,69 +9,128 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from indexer.bundle import (
+    BUILDING,
     CURRENT,
-    DATA_FILES,
     GENERATIONS,
     LOCK,
     MANIFEST,
+    generation_folders,
+    generation_name,
     measure_file,
     published_generation,
 )
+from indexer.disk import sync, sync_tree, write_text
 from indexer.manifest import IndexManifest, StoredFile
 from models.errors import BundleDamaged, BundleError, BundleNotFound
-
-_BUILDING = ".building-"
 
 
 @dataclass(frozen=True)
 class BuildingSite:
-    """The folder that becomes generation number ``generation`` of an index."""
+    """The folder that becomes generation number ``generation`` of an index.
+
+    ``parent`` is the folder of the published generation, None where nothing is published.
+    """
 
     index: Path
     generation: int
     folder: Path
+    parent: Path | None
 
 
 @contextlib.contextmanager
 def building_site(index: Path) -> Iterator[BuildingSite]:
-    """Lock the index, clear what killed builds left, and lend an empty folder.
+    """Lock the index, clear what killed processes left, and lend an empty folder.
 
     The folder is removed on leaving, unless it was published.
 
     Raises:
-        BundleError: If another build is at work on this index.
+        BundleError: If another process is at work on this index.
         OSError: If the index folder cannot be written.
     """
     index.mkdir(parents=True, exist_ok=True)
-    with (index / LOCK).open("ab") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise BundleError(
-                f"another build is at work on {index}: wait for it, or name another index"
-            ) from error
+    with locked(index):
         # A number is not used twice, even where its generation is cleared away now.
-        generation = max(_generation_numbers(index), default=0) + 1
-        for leftover in _leftovers(index):
+        newest = max((int(folder.name) for folder in generation_folders(index)), default=0)
+        generation = newest + 1
+        parent: Path | None = None
+        try:
+            parent = published_generation(index)
+            published = int(parent.name)
+        except BundleNotFound:
+            published = 0
+        except BundleDamaged:
+            # What CURRENT once named is unknown, so no generation may be taken for a leftover.
+            published = newest
+        for leftover in _leftovers(index, published):
             shutil.rmtree(leftover)
-        folder = index / f"{_BUILDING}{generation:06d}"
+        folder = index / f"{BUILDING}{generation_name(generation)}"
         folder.mkdir()
         try:
-            yield BuildingSite(index, generation, folder)
+            yield BuildingSite(index, generation, folder, parent)
         finally:
             if folder.exists():
                 shutil.rmtree(folder)
 
 
-def describe_files(folder: Path) -> dict[str, StoredFile]:
-    """Force the data files to disk and return their sizes and checksums.
+@contextlib.contextmanager
+def locked(index: Path) -> Iterator[None]:
+    """Keep other processes from writing to an index; the lock ends with the process at the latest.
+
+    Raises:
+        BundleError: If another process is at work on it; the message has its number.
+        OSError: If the index folder cannot be written.
+    """
+    with (index / LOCK).open("a+b") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            lock.seek(0)
+            holder = lock.read().decode(errors="replace").strip()
+            raise BundleError(
+                f"another build is at work on {index} (process {holder or 'unknown'}): wait for "
+                "it, or name another index"
+            ) from error
+        lock.truncate(0)
+        lock.write(f"{os.getpid()}\n".encode())
+        lock.flush()
+        try:
+            yield
+        finally:
+            lock.truncate(0)
+
+
+def link_segment(parent: Path, site: BuildingSite, name: str) -> None:
+    """Let the new generation have a segment of its parent, without copying where that can be.
+
+    Raises:
+        OSError: If the disk fails.
+    """
+    (site.folder / name).mkdir()
+    for file in (parent / name).iterdir():
+        target = site.folder / name / file.name
+        try:
+            os.link(file, target)
+        except OSError:  # this file system has no hard links, or no more of them
+            shutil.copyfile(file, target)
+
+
+def describe_files(folder: Path, known: dict[str, StoredFile]) -> dict[str, StoredFile]:
+    """Force the files of a generation to disk and return their sizes and checksums.
+
+    Args:
+        folder: The generation at work.
+        known: Files that are the parent's, and need not be read again.
 
     Raises:
         OSError: If a file is missing or the disk fails.
     """
-    for name in DATA_FILES:
-        _sync(folder / name)
-    return {name: measure_file(folder / name) for name in DATA_FILES}
+    sync_tree(folder)
+    names = sorted(
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*")
+        if path.is_file() and path.name != MANIFEST
+    )
+    return {name: known.get(name) or measure_file(folder / name) for name in names}
 
 
 def publish(site: BuildingSite, manifest: IndexManifest) -> Path:
@@ -83,48 +142,23 @@ def publish(site: BuildingSite, manifest: IndexManifest) -> Path:
     Raises:
         OSError: If the disk fails; the old generation stays published.
     """
-    _write(site.folder / MANIFEST, manifest.model_dump_json(indent=2))
-    _sync(site.folder)
+    write_text(site.folder / MANIFEST, manifest.model_dump_json(indent=2))
+    sync(site.folder)
     generations = site.index / GENERATIONS
     generations.mkdir(exist_ok=True)
-    published = site.folder.rename(generations / f"{site.generation:06d}")
-    _sync(generations)
+    sync(site.index)
+    published = site.folder.rename(generations / generation_name(site.generation))
+    sync(generations)
     pointer = site.index / f"{CURRENT}.new"
-    _write(pointer, f"{published.name}\n")
+    write_text(pointer, f"{published.name}\n")
     pointer.replace(site.index / CURRENT)
-    _sync(site.index)
+    sync(site.index)
     return published
 
 
-def _generation_numbers(index: Path) -> list[int]:
-    folders = (index / GENERATIONS).glob("[0-9]*")
-    return [int(folder.name) for folder in folders if folder.name.isdecimal()]
-
-
-def _leftovers(index: Path) -> list[Path]:
-    """Return builds killed at work, and generations whose build died before the switch."""
-    try:
-        current = int(published_generation(index).name)
-    except BundleNotFound:
-        current = 0
-    except BundleDamaged:
-        # What CURRENT once named is unknown, so no generation may be taken for a leftover.
-        current = max(_generation_numbers(index), default=0)
-    unpublished = [number for number in _generation_numbers(index) if number > current]
+def _leftovers(index: Path, published: int) -> list[Path]:
+    """Return what was made by a process that died before the switch."""
     return [
-        *index.glob(f"{_BUILDING}*"),
-        *(index / GENERATIONS / f"{number:06d}" for number in unpublished),
+        *index.glob(f"{BUILDING}*"),
+        *(folder for folder in generation_folders(index) if int(folder.name) > published),
     ]
-
-
-def _write(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")
-    _sync(path)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -13,12 +13,16 @@ ColumnType = Literal["text", "integer", "number", "boolean"]
 class Crop:
     """One indexed image of one person.
 
-    ``path`` is relative to the crops folder, with ``/``; ``width`` and ``height`` are pixels of
-    the upright image; ``captured_at`` is in UTC; ``extra`` holds the free metadata columns.
+    ``path`` is relative to ``root``, with ``/``: a folder, or where else the crop came from.
+    ``other_paths`` are those of files with the same content, beginning with their root where it
+    is another one. ``width`` and ``height`` are pixels of the upright image; ``captured_at`` is in
+    UTC; ``extra`` holds the free metadata columns.
     """
 
     id: str
+    root: str
     path: str
+    other_paths: tuple[str, ...]
     content_sha256: str
     media_type: str
     size_bytes: int

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from pydantic import ValidationError
 
-from indexer.gallery import Gallery, read_manifest
+from indexer.gallery import open_gallery, read_manifest
 from models.contracts import PersonEncoder
 from models.errors import DescryError
 from models.loading import load_encoder
@@ -69,5 +69,5 @@ def serve(settings: Settings, load: LoadEncoder) -> None:
     source = settings.model or read_manifest(settings.index).model.source
     with take_address(settings.host, settings.port) as bound:
         encoder = load(source, device=settings.device, precision=settings.precision)
-        with closing(Gallery.open(settings.index, encoder.card)) as gallery:
+        with closing(open_gallery(settings.index, encoder.card)) as gallery:
             run_server(create_app(encoder, gallery), bound)

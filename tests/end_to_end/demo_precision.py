@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
 
-from indexer.gallery import Gallery, read_manifest
+from indexer.gallery import open_gallery, read_manifest
 from models.loading import load_encoder
 
 Attributes = Mapping[str, str | None]
@@ -83,7 +83,7 @@ def ask(rendered: Path, index: Path, questions: list[Question]) -> list[Answer]:
     """Search the index for each question and judge the first ten crops."""
     attributes = read_attributes(rendered)
     encoder = load_encoder(read_manifest(index).model.source)
-    gallery = Gallery.open(index, encoder.card)
+    gallery = open_gallery(index, encoder.card)
     rows = encoder.encode_texts([question.text for question in questions])
     answers = []
     for question, row in zip(questions, rows, strict=True):

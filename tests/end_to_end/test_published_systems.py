@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from indexer.gallery import Gallery
+from indexer.gallery import open_gallery
 from models.cli import app
 from models.loading import load_encoder
 from tests.end_to_end import published_folders
@@ -138,5 +138,5 @@ def test_a_converted_model_opens_the_index_of_its_original(
     original = load_encoder(model, device="cpu", precision="fp32")
     texts = ["A man in black trousers with a bag", "red"]
     assert np.array_equal(encoder.encode_texts(texts), original.encode_texts(texts))
-    with closing(Gallery.open(index, encoder.card)) as gallery:
+    with closing(open_gallery(index, encoder.card)) as gallery:
         assert gallery.size == 12

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
-from indexer.build import BuildOptions, BuildReport, build
+from indexer.build import BuildReport, build
+from indexer.preparation import BuildOptions
 from tests.fakes import ColourEncoder
 
 RGB = {
@@ -18,9 +20,11 @@ RGB = {
 
 
 def draw(path: Path, colour: str = "red", size: tuple[int, int] = (16, 32)) -> Path:
-    """Write a crop of one colour; the suffix names the format."""
+    """Write a crop of one colour; the suffix names the format. A PNG has its name inside."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", size, RGB[colour]).save(path)
+    note = PngInfo()
+    note.add_itxt("name", path.name)
+    Image.new("RGB", size, RGB[colour]).save(path, pnginfo=note)
     return path
 
 

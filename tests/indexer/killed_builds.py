@@ -16,7 +16,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from indexer.build import BuildOptions, build
+from indexer.build import build
+from indexer.preparation import BuildOptions
 from models.contracts import Float32Array
 from tests.fakes import ColourEncoder
 

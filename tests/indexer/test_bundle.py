@@ -18,14 +18,24 @@ def test_the_files_of_a_generation_are_those_of_the_layout(built: BuildReport, i
     assert names == sorted(
         [
             "manifest.json",
+            "000001",
+            "deleted.npy",
+            "canaries.npy",
+            "quarantine.jsonl",
+        ]
+    )
+    assert sorted(path.name for path in (built.folder / "000001").iterdir()) == sorted(
+        [
             "crops.arrow",
             "vectors.npy",
             "index.faiss",
             "thumbnails.pack",
             "thumbnails.npy",
-            "quarantine.jsonl",
+            "contents.pack",
+            "contents.npy",
         ]
     )
+    assert len(built.manifest.files) == 10
     for name, stored in built.manifest.files.items():
         content = (built.folder / name).read_bytes()
         assert stored.size_bytes == len(content)
@@ -50,7 +60,7 @@ def test_a_pointer_to_nowhere_is_damage(built: BuildReport, index: Path, pointer
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"{", b"[]", b"{}", b'{"schema_version": 1}', b"\xff", b"null"]
+    "content", [b"", b"{", b"[]", b"{}", b'{"schema_version": 2}', b"\xff", b"null"]
 )
 def test_a_broken_manifest_is_damage(built: BuildReport, index: Path, content: bytes) -> None:
     (built.folder / bundle.MANIFEST).write_bytes(content)
@@ -68,12 +78,19 @@ def test_a_manifest_of_another_version_is_told_from_a_broken_one(
     built: BuildReport, index: Path
 ) -> None:
     path = built.folder / bundle.MANIFEST
-    path.write_text(json.dumps({**json.loads(path.read_text()), "schema_version": 2, "new": 1}))
-    with pytest.raises(BundleDamaged, match="has schema version 2, made by another version"):
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps({**content, "schema_version": 3, "new": 1}))
+    with pytest.raises(BundleDamaged, match="version 3, this program reads 2: install the newer"):
+        bundle.read_manifest(index)
+    path.write_text(json.dumps({**content, "schema_version": 1}))
+    with pytest.raises(BundleDamaged, match=r"version 1, .* older .*into another index folder"):
         bundle.read_manifest(index)
 
 
-@pytest.mark.parametrize("name", bundle.DATA_FILES)
+FILES = (*bundle.GENERATION_FILES, *(f"000001/{name}" for name in bundle.SEGMENT_FILES))
+
+
+@pytest.mark.parametrize("name", FILES)
 def test_every_file_is_covered_by_the_check(built: BuildReport, name: str) -> None:
     path = built.folder / name
     good = path.read_bytes()
@@ -91,9 +108,15 @@ def test_every_file_is_covered_by_the_check(built: BuildReport, name: str) -> No
 
 
 def test_a_file_the_manifest_does_not_know_is_damage(built: BuildReport) -> None:
-    files = {name: file for name, file in built.manifest.files.items() if name != bundle.CROPS}
+    files = {
+        name: file
+        for name, file in built.manifest.files.items()
+        if name != f"000001/{bundle.CROPS}"
+    }
     manifest = built.manifest.model_copy(update={"files": files})
-    assert bundle.damaged_files(built.folder, manifest) == ["crops.arrow is not in the manifest"]
+    assert bundle.damaged_files(built.folder, manifest) == [
+        "000001/crops.arrow is not in the manifest"
+    ]
 
 
 def test_an_index_never_mixes_with_other_files(tmp_path: Path, built: BuildReport) -> None:

@@ -62,7 +62,7 @@ def only_object(result: Result) -> dict[str, object]:
 def test_build_exits_0_when_all_is_indexed(crops: Path, index: Path) -> None:
     result = run("build", "--crops", crops, "--index", index)
     assert result.exit_code == 0, result.stderr
-    assert result.stdout.startswith("Indexed 5 of 5 crops in ")
+    assert result.stdout.startswith("Indexed 5 of 5 files in ")
     assert "encoding: 5 of 5 crops, 0 quarantined" in result.stderr
     assert read_manifest(index).counts.indexed == 5
 
@@ -83,7 +83,7 @@ def test_every_option_reaches_the_build(
     result = run("build", "--crops", crops, "--index", index, *options.split())
     assert result.exit_code == 0, result.stderr
     assert loaded.requests == [("open_clip:A/B", "cpu", "fp32")]
-    assert loaded.batch_sizes == [2, 2, 1]
+    assert loaded.batch_sizes == [2, 2, 2]  # the last is filled up
     manifest = read_manifest(index)
     assert (manifest.name, manifest.precision) == ("mine", "fp32")
     assert manifest.model.source == "open_clip:A/B"
@@ -172,10 +172,10 @@ def test_verify_exits_1_on_damage(crops: Path, index: Path) -> None:
     assert run("verify", "--index", index).exit_code == 0
     changed = run("verify", "--index", index, "--sources", "--json")
     assert (changed.exit_code, only_object(changed)["sound"]) == (1, False)
-    (index / "generations" / "000001" / "index.faiss").write_bytes(b"")
+    (index / "generations" / "000001" / "000001" / "index.faiss").write_bytes(b"")
     damaged = run("verify", "--index", index)
     assert damaged.exit_code == 1
-    assert "problem: index.faiss has 0 bytes" in damaged.stdout
+    assert "problem: 000001/index.faiss has 0 bytes" in damaged.stdout
 
 
 def test_info_prints_the_index(crops: Path, index: Path) -> None:
@@ -206,7 +206,8 @@ def test_wrong_use_is_exit_2(arguments: list[str]) -> None:
 
 @pytest.mark.timeout(120)
 def test_the_shipped_model_indexes_a_folder_from_the_command_line(crops: Path, index: Path) -> None:
-    (crops / "two words\nnext.png").write_bytes((crops / "cam1" / "red.png").read_bytes())
+    draw(crops / "two words\nnext.png")
+    (crops / "copy.png").write_bytes((crops / "cam1" / "red.png").read_bytes())
     (crops / "broken.jpg").write_text("not a picture")
     command = [sys.executable, "-m", "indexer"]
     build = subprocess.run(
@@ -218,6 +219,7 @@ def test_the_shipped_model_indexes_a_folder_from_the_command_line(crops: Path, i
     assert build.returncode == 3, build.stderr
     value = json.loads(build.stdout)
     assert (value["counts"]["indexed"], value["counts"]["quarantined"]) == (6, 1)
+    assert value["counts"]["duplicates"] == 1
     assert value["model"]["source"] == "default"
     verify = subprocess.run(
         [*command, "verify", "--index", index, "--sources"], capture_output=True, check=False

@@ -24,7 +24,9 @@ def crop(number: int) -> Crop:
     # Ids in an order unlike that of the rows: 7919 is prime, and no two numbers below it collide.
     return Crop(
         id=f"{number * 1000 % 7919:020x}",
+        root="/crops",
         path=f"cam/🧥 {number}\n.jpg",
+        other_paths=(),
         content_sha256=f"{number:064x}",
         media_type="image/jpeg",
         size_bytes=2**40 + number,
@@ -48,7 +50,9 @@ def written(folder: Path, *crops: Crop) -> Path:
 def test_every_field_comes_back_with_its_type(tmp_path: Path) -> None:
     full = Crop(
         id="a" * 20,
+        root="s3://bucket/crops",
         path="cam1/línea\nnueva.jpg",
+        other_paths=("copy of línea\nnueva.jpg", "/elsewhere/a.jpg"),
         content_sha256="b" * 64,
         media_type="image/webp",
         size_bytes=67_108_864,

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from indexer.crops import FoundCrops, Quarantined, find_crops
 from PIL import Image
 
 from indexer import embedding
-from indexer.crops import FoundCrops, Quarantined, find_crops
 from indexer.decoding import DecodedCrop, decode_crop
 from indexer.embedding import EmbeddedCrop, embed_crops
 from models.contracts import Float32Array

@@ -13,8 +13,9 @@ import pytest
 from PIL import Image
 
 from indexer import bundle
-from indexer.build import BuildOptions, BuildReport, build
-from indexer.gallery import Condition, Filters, Gallery, read_manifest
+from indexer.build import BuildReport, build
+from indexer.gallery import Condition, Filters, Gallery, open_gallery, read_manifest
+from indexer.preparation import BuildOptions
 from models.errors import (
     BundleDamaged,
     BundleNotFound,
@@ -29,7 +30,7 @@ from tests.indexer.conftest import draw
 @pytest.fixture
 def gallery(built: BuildReport, index: Path, encoder: ColourEncoder) -> Gallery:
     assert built.manifest.counts.indexed == 5
-    return Gallery.open(index, encoder.card)
+    return open_gallery(index, encoder.card)
 
 
 def id_of(gallery: Gallery, path: str) -> str:
@@ -54,7 +55,7 @@ def test_equal_crops_come_in_the_order_of_their_rows(
     for number in range(60):
         draw(crops / "copies" / f"{number:02}.png", "red")
     build(crops, index, encoder)
-    gallery = Gallery.open(index, encoder.card)
+    gallery = open_gallery(index, encoder.card)
     hits = gallery.search(encoder.encode_texts(["red"])[0], 5).hits
     assert [hit.crop.path for hit in hits] == [
         "cam1/red.png",
@@ -80,7 +81,7 @@ def test_filters_leave_the_crops_that_meet_them_and_say_how_they_were_found(
     ]
     metadata.write_text("\n".join(map(json.dumps, lines)))
     build(crops, index, encoder, BuildOptions(metadata=metadata))
-    gallery = Gallery.open(index, encoder.card)
+    gallery = open_gallery(index, encoder.card)
     red = encoder.encode_texts(["red"])[0]
 
     def found(**conditions: Condition) -> tuple[list[str], int]:
@@ -109,7 +110,7 @@ def test_metadata_comes_back_with_the_crop(
     line = {"path": "cam1/red.png", "camera": "c1", "captured_at": "2024-05-01T10:00", "floor": 3}
     metadata.write_text(json.dumps(line))
     build(crops, index, encoder, BuildOptions(metadata=metadata))
-    gallery = Gallery.open(index, encoder.card)
+    gallery = open_gallery(index, encoder.card)
     red = gallery.crop(id_of(gallery, "cam1/red.png"))
     assert red is not None
     assert (red.camera, red.track_id, red.extra) == ("c1", None, {"floor": 3})
@@ -176,7 +177,7 @@ def test_another_models_index_is_refused_and_both_models_are_named(
     second = ColourEncoder("second", "2" * 64)
     build(crops, index, first, BuildOptions(model_source="/models/first"))
     with pytest.raises(EncoderMismatch) as raised:
-        Gallery.open(index, second.card)
+        open_gallery(index, second.card)
     message = str(raised.value)
     for part in (
         f"built with model 'first' ({first.card.fingerprint()[:12]})",
@@ -189,41 +190,47 @@ def test_another_models_index_is_refused_and_both_models_are_named(
 def test_new_weights_under_the_old_name_ask_for_a_new_build(crops: Path, index: Path) -> None:
     build(crops, index, ColourEncoder(weights_sha256="1" * 64))
     with pytest.raises(EncoderMismatch, match="Build the index again") as raised:
-        Gallery.open(index, ColourEncoder(weights_sha256="2" * 64).card)
+        open_gallery(index, ColourEncoder(weights_sha256="2" * 64).card)
     assert "Use --model" not in str(raised.value)
 
 
 def test_a_renamed_model_with_the_same_weights_is_accepted(built: BuildReport, index: Path) -> None:
     assert built.manifest.model.name == "colour"
-    Gallery.open(index, ColourEncoder("renamed").card).close()
+    open_gallery(index, ColourEncoder("renamed").card).close()
 
 
 def test_no_index_is_not_damage(tmp_path: Path, encoder: ColourEncoder) -> None:
     with pytest.raises(BundleNotFound):
-        Gallery.open(tmp_path, encoder.card)
+        open_gallery(tmp_path, encoder.card)
     with pytest.raises(BundleNotFound):
         read_manifest(tmp_path)
 
 
-@pytest.mark.parametrize("name", bundle.DATA_FILES)
+@pytest.mark.parametrize(
+    "name",
+    [*bundle.GENERATION_FILES, *(f"000001/{name}" for name in bundle.SEGMENT_FILES)],
+)
 def test_a_changed_byte_in_any_file_is_found_when_opening(
     built: BuildReport, index: Path, encoder: ColourEncoder, name: str
 ) -> None:
     path = built.folder / name
     path.write_bytes(path.read_bytes()[:-1] + b"\x01\x02")
     with pytest.raises(BundleDamaged, match=name):
-        Gallery.open(index, encoder.card)
+        open_gallery(index, encoder.card)
 
 
-@pytest.mark.parametrize("name", [bundle.CROPS, bundle.FAISS_INDEX, bundle.THUMBNAIL_OFFSETS])
-def test_even_without_checksums_files_of_another_generation_are_refused(
+@pytest.mark.parametrize(
+    "name", [bundle.CROPS, bundle.FAISS_INDEX, bundle.THUMBNAIL_OFFSETS, bundle.CONTENT_OFFSETS]
+)
+def test_even_without_checksums_files_of_another_segment_are_refused(
     built: BuildReport, crops: Path, index: Path, encoder: ColourEncoder, name: str
 ) -> None:
     draw(crops / "new.png")
     newer = build(crops, index, encoder)
-    shutil.copy(built.folder / name, newer.folder / name)
+    shutil.copy(newer.folder / "000002" / name, built.folder / "000001" / name)
+    (index / "CURRENT").write_text("000001")
     with pytest.raises(BundleDamaged, match="Build the index again"):
-        Gallery.open(index, encoder.card, verify=False)
+        open_gallery(index, encoder.card, verify=False)
 
 
 def test_many_threads_may_use_one_gallery(gallery: Gallery, encoder: ColourEncoder) -> None:

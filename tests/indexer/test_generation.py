@@ -3,10 +3,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+from indexer.crops import Quarantined
 
 from indexer import bundle
 from indexer.crop_table import CropTable
-from indexer.crops import Quarantined
 from indexer.decoding import decode_crop
 from indexer.embedding import EmbeddedCrop
 from indexer.generation import GenerationWriter

@@ -13,9 +13,10 @@ def test_a_manifest_survives_being_written_and_read(built: BuildReport) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"schema_version": 2},
+        {"schema_version": 3},
         {"generation": 0},
-        {"index_kind": "guess"},
+        {"segments": [{"name": "000001", "rows": 5, "index_kind": "guess"}]},
+        {"segments": [{"name": "../a", "rows": 5, "index_kind": "scalar-fp16"}]},
         {"counts": {"found": -1, "indexed": 0, "quarantined": 0}},
         {"files": {"a": {"size_bytes": 1, "sha256": "short"}}},
         {"surprise": True},

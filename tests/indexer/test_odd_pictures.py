@@ -8,9 +8,10 @@ import pytest
 from PIL import Image
 
 from indexer import bundle
-from indexer.build import BuildOptions, BuildReport, build
+from indexer.build import BuildReport, build
 from indexer.crop_table import CropTable
-from indexer.gallery import Gallery
+from indexer.gallery import open_gallery
+from indexer.preparation import BuildOptions
 from indexer.vectors import open_vectors
 from models.contracts import Float32Array, PersonEncoder
 from models.loading import load_encoder
@@ -95,8 +96,8 @@ def report(crops: Path, encoder: PersonEncoder) -> BuildReport:
 @pytest.fixture(scope="module")
 def rows(report: BuildReport) -> dict[str, Float32Array]:
     """The stored row of each indexed picture, by its name."""
-    vectors = np.asarray(open_vectors(report.folder / bundle.VECTORS), np.float32)
-    table = CropTable(report.folder / bundle.CROPS)
+    vectors = np.asarray(open_vectors(report.folder / "000001" / bundle.VECTORS), np.float32)
+    table = CropTable(report.folder / "000001" / bundle.CROPS)
     return {table.crop(row).path: vector for row, vector in enumerate(vectors)}
 
 
@@ -137,7 +138,7 @@ def test_odd_pictures_are_told_apart(rows: dict[str, Float32Array]) -> None:
 def test_person_is_found_among_odd_pictures(
     crops: Path, encoder: PersonEncoder, report: BuildReport
 ) -> None:
-    with closing(Gallery.open(crops.parent / "index", encoder.card)) as gallery:
+    with closing(open_gallery(crops.parent / "index", encoder.card)) as gallery:
         query = encoder.encode_texts(["person in a red coat and blue trousers"])[0]
         hits = gallery.search(query, report.manifest.counts.indexed).hits
     assert np.isfinite([hit.score for hit in hits]).all()

@@ -13,7 +13,7 @@ import pytest
 
 from indexer import bundle
 from indexer.build import BuildReport, build
-from indexer.gallery import Gallery
+from indexer.gallery import open_gallery
 from indexer.publishing import building_site
 from indexer.verification import verify_index
 from models.errors import BundleError
@@ -31,24 +31,25 @@ def hidden_leftovers(index: Path) -> list[str]:
 def test_each_build_is_a_new_generation_and_keeps_the_old(
     built: BuildReport, crops: Path, index: Path, encoder: ColourEncoder
 ) -> None:
-    before = {path.name: path.read_bytes() for path in built.folder.iterdir()}
+    before = {path: path.read_bytes() for path in built.folder.rglob("*") if path.is_file()}
     draw(crops / "new.png", "red")
     second = build(crops, index, encoder)
     assert second.manifest.generation == 2
     assert (index / "CURRENT").read_text() == "000002\n"
     assert bundle.read_manifest(index).counts.indexed == 6
-    assert {path.name: path.read_bytes() for path in built.folder.iterdir()} == before
+    assert {path: path.read_bytes() for path in before} == before
+    assert len(before) == 11
 
 
 def test_an_opened_gallery_stays_what_it_is_while_a_new_one_is_published(
     built: BuildReport, crops: Path, index: Path, encoder: ColourEncoder
 ) -> None:
     assert built.manifest.generation == 1
-    gallery = Gallery.open(index, encoder.card)
+    gallery = open_gallery(index, encoder.card)
     draw(crops / "new.png", "red")
     build(crops, index, encoder)
     assert len(gallery.search(encoder.encode_texts(["red"])[0], 100).hits) == 5
-    newer = Gallery.open(index, encoder.card)
+    newer = open_gallery(index, encoder.card)
     assert (gallery.size, newer.size) == (5, 6)
     gallery.close()
     newer.close()
@@ -67,17 +68,22 @@ def test_a_second_build_at_the_same_time_is_refused(
 ) -> None:
     with (
         building_site(index) as site,
-        pytest.raises(BundleError, match=r"another build is at work on .*: wait for it"),
+        pytest.raises(
+            BundleError,
+            match=rf"another build is at work on .* \(process {os.getpid()}\): wait for it",
+        ),
     ):
         assert site.generation == 2
         build(crops, index, encoder)
     assert bundle.read_manifest(index) == built.manifest
+    draw(crops / "new.png", "red")
     assert build(crops, index, encoder).manifest.generation == 2
 
 
 def test_a_generation_number_is_never_used_twice(
     built: BuildReport, crops: Path, index: Path, encoder: ColourEncoder
 ) -> None:
+    draw(crops / "new.png", "red")
     build(crops, index, encoder)
     (index / "CURRENT").write_text(built.folder.name)
     third = build(crops, index, encoder)
@@ -113,7 +119,7 @@ def test_a_build_killed_at_any_step_leaves_the_old_or_the_new_generation(
     generations = []
     for number in range(len(outcome["killed_at"])):
         index = tmp_path / "killed" / str(number)
-        gallery = Gallery.open(index, encoder.card)
+        gallery = open_gallery(index, encoder.card)
         generations.append(gallery.manifest.generation)
         assert gallery.size == (5 if gallery.manifest.generation == 1 else 6)
         gallery.close()
@@ -144,6 +150,7 @@ def _next_build_cleans_up(killed: Path, crops: Path, encoder: ColourEncoder) -> 
 def test_a_build_killed_from_outside_is_cleaned_up_by_the_next(
     crops: Path, index: Path, built: BuildReport, encoder: ColourEncoder, delay_s: float
 ) -> None:
+    draw(crops / "new.png", "red")
     command = [*HARNESS, str(crops), str(index)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None

@@ -4,7 +4,9 @@ import pytest
 
 from indexer.records import Crop, Hit
 
-CROP = Crop("0" * 20, "a.jpg", "0" * 64, "image/jpeg", 10, 8, 16, None, None, None, {})
+CROP = Crop(
+    "0" * 20, "/crops", "a.jpg", (), "0" * 64, "image/jpeg", 10, 8, 16, None, None, None, {}
+)
 
 
 def test_what_a_gallery_hands_out_cannot_be_changed() -> None:

@@ -18,7 +18,7 @@ from tests.indexer.conftest import draw
 def sign_again(folder: Path, **changes: object) -> None:
     """Make the checksums right again, so that only the deeper checks can find a change."""
     path = folder / bundle.MANIFEST
-    files = {name: file.model_dump() for name, file in describe_files(folder).items()}
+    files = {name: file.model_dump() for name, file in describe_files(folder, {}).items()}
     path.write_text(json.dumps({**json.loads(path.read_text()), "files": files, **changes}))
 
 
@@ -27,13 +27,13 @@ def test_a_sound_index_has_no_problems(built: BuildReport, index: Path) -> None:
     assert verification.problems == ()
     assert verification.folder == built.folder
     assert verification.checks == (
-        "size and SHA-256 of 6 files",
+        "size and SHA-256 of 10 files",
         "counts of 5 crops",
         "5 vectors of length 1",
         "5 crops find themselves",
         "5 thumbnails",
         "known answers are indexed crops",
-        "5 original files are unchanged",
+        "5 originals are unchanged",
     )
 
 
@@ -47,10 +47,10 @@ def test_copies_of_one_picture_are_no_problem(
 
 
 def test_a_changed_byte_is_found(built: BuildReport, index: Path) -> None:
-    path = built.folder / bundle.THUMBNAILS
+    path = built.folder / "000001" / bundle.THUMBNAILS
     path.write_bytes(path.read_bytes()[:-1] + b"x")
     (problem,) = verify_index(index).problems
-    assert problem == "thumbnails.pack has another SHA-256 than the manifest says"
+    assert problem == "000001/thumbnails.pack has another SHA-256 than the manifest says"
 
 
 def test_a_place_without_an_index_is_told(tmp_path: Path) -> None:
@@ -59,29 +59,29 @@ def test_a_place_without_an_index_is_told(tmp_path: Path) -> None:
 
 
 def scale_a_vector(folder: Path) -> None:
-    vectors = np.load(folder / bundle.VECTORS)
+    vectors = np.load(folder / "000001" / bundle.VECTORS)
     vectors[3] *= 1.5
-    np.save(folder / bundle.VECTORS, vectors)
+    np.save(folder / "000001" / bundle.VECTORS, vectors)
 
 
 def spoil_a_vector(folder: Path) -> None:
-    vectors = np.load(folder / bundle.VECTORS)
+    vectors = np.load(folder / "000001" / bundle.VECTORS)
     vectors[1, 0] = np.nan
-    np.save(folder / bundle.VECTORS, vectors)
+    np.save(folder / "000001" / bundle.VECTORS, vectors)
 
 
 def swap_two_indexed_rows(folder: Path) -> None:
-    vectors = np.load(folder / bundle.VECTORS)
-    write_index(vectors[[1, 0, 2, 3, 4]], folder / bundle.FAISS_INDEX)
+    vectors = np.load(folder / "000001" / bundle.VECTORS)
+    write_index(vectors[[1, 0, 2, 3, 4]], folder / "000001" / bundle.FAISS_INDEX)
 
 
 def drop_a_vector(folder: Path) -> None:
-    np.save(folder / bundle.VECTORS, np.load(folder / bundle.VECTORS)[:-1])
+    np.save(folder / "000001" / bundle.VECTORS, np.load(folder / "000001" / bundle.VECTORS)[:-1])
 
 
 def break_a_thumbnail(folder: Path) -> None:
-    path = folder / bundle.THUMBNAILS
-    offset = int(np.load(folder / bundle.THUMBNAIL_OFFSETS)[2])
+    path = folder / "000001" / bundle.THUMBNAILS
+    offset = int(np.load(folder / "000001" / bundle.THUMBNAIL_OFFSETS)[2])
     content = bytearray(path.read_bytes())
     content[offset : offset + 4] = b"nope"
     path.write_bytes(bytes(content))
@@ -116,7 +116,7 @@ def test_a_manifest_that_contradicts_itself_is_found(built: BuildReport, index: 
     canary = {"text": "red", "ids": ["f" * 20], "scores": [1.0]}
     sign_again(built.folder, counts=counts, canaries=[canary])
     assert verify_index(index).problems == (
-        "manifest: 9 crops found, but 5 indexed and 0 quarantined",
+        "manifest: 9 files found, but 5 encoded, 0 reused, 0 duplicates and 0 quarantined",
         f"the known answer to 'red' names unknown crops: ['{'f' * 20}']",
     )
 

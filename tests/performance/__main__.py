@@ -17,8 +17,9 @@ import numpy as np
 import torch
 from PIL import Image
 
-from indexer.build import BuildOptions, build
-from indexer.gallery import Gallery
+from indexer.build import build
+from indexer.gallery import open_gallery
+from indexer.preparation import BuildOptions
 from models.contracts import PersonEncoder
 from models.loading import load_encoder
 from service.searcher import Searcher
@@ -90,7 +91,7 @@ def compare(loop: PlainLoop, encoders: dict[str, PersonEncoder], crops: Path, tu
                 partial(build, crops, index, encoder, NAMED),
             )
             print(built.line("images/s", lambda s: number / s))
-            gallery = Gallery.open(index, encoder.card)
+            gallery = open_gallery(index, encoder.card)
             searched = take_turns(
                 f"search, {name}",
                 turns * 5,

@@ -13,8 +13,9 @@ import pytest
 import uvicorn
 from PIL import Image
 
-from indexer.build import BuildOptions, build
-from indexer.gallery import Gallery
+from indexer.build import build
+from indexer.gallery import Gallery, open_gallery
+from indexer.preparation import BuildOptions
 from models.contracts import PersonEncoder
 from service.app import create_app
 from service.listening import address_of, take_address
@@ -101,7 +102,7 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def gallery(index: Path) -> Iterator[Gallery]:
-    with closing(Gallery.open(index, ColourEncoder().card)) as opened:
+    with closing(open_gallery(index, ColourEncoder().card)) as opened:
         yield opened
 
 

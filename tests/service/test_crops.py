@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from indexer.gallery import Crop, Gallery
+from indexer.gallery import Crop, Gallery, open_gallery
 from tests.fakes import ColourEncoder
 from tests.service.conftest import Service, build_gallery, serving
 from tests.service.test_bad_requests import assert_problem
@@ -23,7 +23,7 @@ def crop(service: Service, gallery: Gallery) -> Crop:
 
 
 def crops_root(gallery: Gallery) -> Path:
-    return Path(gallery.manifest.crops_root)
+    return Path(gallery.manifest.source)
 
 
 def test_a_crop_is_the_indexed_file(service: Service, gallery: Gallery, crop: Crop) -> None:
@@ -79,7 +79,7 @@ def test_a_file_that_is_gone_or_changed_is_a_problem_naming_the_remedy(tmp_path:
     encoder = ColourEncoder()
     index = build_gallery(tmp_path)
     with (
-        closing(Gallery.open(index, encoder.card)) as gallery,
+        closing(open_gallery(index, encoder.card)) as gallery,
         serving(encoder, gallery) as service,
     ):
         results = service.client.post("/search", json={"text": "red"}).json()["results"]

@@ -31,7 +31,11 @@ class CountingSearcher(Searcher):
 
 def ranking(*hits: tuple[str, float]) -> Ranking:
     found = [
-        Hit(rank, score, Crop(name, name, "0" * 64, "image/png", 1, 1, 1, None, None, None, {}))
+        Hit(
+            rank,
+            score,
+            Crop(name, "/c", name, (), "0" * 64, "image/png", 1, 1, 1, None, None, None, {}),
+        )
         for rank, (name, score) in enumerate(hits, start=1)
     ]
     return Ranking(found, TextReading((), None, None, None), 0, 0, 0)

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from indexer.build import BuildOptions, build
-from indexer.gallery import Gallery
+from indexer.build import build
+from indexer.gallery import open_gallery
+from indexer.preparation import BuildOptions
 from models.loading import load_encoder
 from tests.models.tiny_compact_dual import write_tiny_compact_dual
 from tests.service.conftest import Service, serving, write_gallery
@@ -48,7 +49,7 @@ def serve(source: str | Path, root: Path) -> Iterator[Service]:
     write_gallery(root / "crops")
     build(root / "crops", root / "index", encoder, BuildOptions(workers=1))
     with (
-        closing(Gallery.open(root / "index", encoder.card)) as gallery,
+        closing(open_gallery(root / "index", encoder.card)) as gallery,
         serving(encoder, gallery) as running,
     ):
         yield running

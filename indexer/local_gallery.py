@@ -1,0 +1,132 @@
+"""A gallery whose files are on this machine, memory-mapped."""
+
+import hashlib
+from pathlib import Path
+
+from indexer.bundle import check_files, published_generation, read_generation_manifest
+from indexer.crop_files import read_crop_file
+from indexer.filters import ALL_CROPS, Filters
+from indexer.generation import Generation
+from indexer.manifest import IndexManifest
+from indexer.records import Answer, Crop, Hit
+from models.card import ModelCard
+from models.contracts import Float32Array
+from models.errors import CropUnreadable, EncoderMismatch
+
+
+class LocalGallery:
+    """The published generation of an index: see ``Gallery`` for what its methods promise."""
+
+    def __init__(self, generation: Generation) -> None:
+        self._generation = generation
+
+    @property
+    def manifest(self) -> IndexManifest:
+        """What the generation says about itself."""
+        return self._generation.manifest
+
+    @property
+    def size(self) -> int:
+        """The number of crops."""
+        return self._generation.size
+
+    def search(self, query: Float32Array, limit: int, filters: Filters = ALL_CROPS) -> Answer:
+        """Return the best crops for a unit vector ``(d,)``, best first, ties by row.
+
+        Raises:
+            ValueError: If the query is not a finite vector of the gallery's width, or limit < 1.
+            ConfigurationInvalid: If a filter names no column, or compares it with what it is not.
+        """
+        selected = self._generation.crops.matching(filters) if filters else None
+        found = self._generation.search(query, limit, selected)
+        ranked = zip(found.scores, self._generation.crops.crops(found.rows), strict=True)
+        hits = [
+            Hit(rank=rank, score=float(score), crop=crop)
+            for rank, (score, crop) in enumerate(ranked, start=1)
+        ]
+        matching = self.size if selected is None else len(selected)
+        return Answer(hits, matching, found.strategy, found.scanned, found.recall)
+
+    def crop(self, crop_id: str) -> Crop | None:
+        """Return the crop of that id, or None."""
+        found = self._generation.crops.find(crop_id)
+        return None if found is None else found[1]
+
+    def ids_by_path(self) -> dict[str, str]:
+        """Return the id of every crop by each of its paths."""
+        return self._generation.crops.ids_by_path()
+
+    def read_crop(self, crop_id: str) -> bytes:
+        """Return the bytes of the original, if they are still the ones that were indexed.
+
+        Raises:
+            KeyError: If the id is unknown.
+            CropUnreadable: If the file is gone, changed, or no longer inside its folder.
+        """
+        row, crop = self._known(crop_id)
+        segment, own = self._generation.place(row)
+        copied = segment.contents.read(own)
+        if copied:
+            return copied
+        path = str(Path(crop.root) / crop.path)
+        try:
+            content = read_crop_file(Path(crop.root), crop.path)
+        except CropUnreadable as error:
+            raise CropUnreadable(
+                f"crop {path!r}: {error}. Put the file back, or build the index again."
+            ) from error
+        if hashlib.sha256(content).hexdigest() != crop.content_sha256:
+            raise CropUnreadable(
+                f"crop {path!r} changed since it was indexed. Build the index again."
+            )
+        return content
+
+    def read_thumbnail(self, crop_id: str) -> bytes:
+        """Return the thumbnail as WebP.
+
+        Raises:
+            KeyError: If the id is unknown.
+        """
+        row, _ = self._known(crop_id)
+        segment, own = self._generation.place(row)
+        return segment.thumbnails.read(own)
+
+    def close(self) -> None:
+        """Release the files; the gallery cannot be used afterwards."""
+        self._generation.close()
+
+    def _known(self, crop_id: str) -> tuple[int, Crop]:
+        found = self._generation.crops.find(crop_id)
+        if found is None:
+            raise KeyError(crop_id)
+        return found
+
+
+def open_gallery(index: Path, card: ModelCard, *, verify: bool = True) -> LocalGallery:
+    """Open the published generation; ``verify`` checks size and SHA-256 of every file.
+
+    Raises:
+        BundleNotFound: If nothing is published there.
+        BundleDamaged: If a file is missing, differs from its checksum or cannot be read.
+        EncoderMismatch: If the index was built with another model than ``card``'s.
+    """
+    folder = published_generation(index)
+    manifest = read_generation_manifest(folder)
+    _check_model(index, manifest, card)
+    if verify:
+        check_files(folder, manifest)
+    return LocalGallery(Generation(folder, manifest))
+
+
+def _check_model(index: Path, manifest: IndexManifest, card: ModelCard) -> None:
+    built_with = manifest.model
+    given = card.fingerprint()
+    if built_with.fingerprint != given:
+        remedy = f"Use --model {built_with.source}, or build the index again with {card.name!r}."
+        if card.name == built_with.name:
+            # The same source may hold other weights than it did, after an upgrade for one.
+            remedy = "Build the index again, or name the model it was built with by --model."
+        raise EncoderMismatch(
+            f"{index} was built with model {built_with.name!r} ({built_with.fingerprint[:12]}), "
+            f"not with {card.name!r} ({given[:12]}). {remedy}"
+        )
