@@ -124,6 +124,7 @@ class _Build:
             precision=options.precision,
             batch_size=options.batch_size,
             keeps_contents=self._prepared.copies,
+            parts=options.parts,
         )
         index, width = self._prepared.index, card.embedding_width
         with Journal(index, header, width, options.shard_crops) as journal:
@@ -184,6 +185,13 @@ class _Build:
                 f"the crops of before were encoded in precision {manifest.precision!r}, new ones "
                 f"are in {self._prepared.options.precision!r}"
             )
+        if manifest.parts != self._prepared.options.parts:
+            self._warnings.append(
+                f"everything is encoded again: parts were stored as {manifest.parts or 'none'} "
+                f"before, and are as {self._prepared.options.parts or 'none'} now"
+            )
+            parent.close()
+            return None
         return parent
 
     def _encode(self, journal: Journal) -> None:
@@ -202,6 +210,7 @@ class _Build:
             batch_size=options.batch_size,
             workers=options.workers,
             keep_bytes=self._prepared.copies,
+            parts=options.parts,
         )
         total = source.count()
         self._tell(Progress("encoding", 0, total, 0))
@@ -279,6 +288,7 @@ class _Build:
             ),
             precision=prepared.options.precision,
             embedding_width=card.embedding_width,
+            parts=prepared.options.parts,
             segments=(),
             counts=self._counts(changes),
             metadata_columns=tuple(dict.fromkeys(columns)),
@@ -336,7 +346,7 @@ def _stored(item: EmbeddedCrop) -> StoredCrop:
         track_id=None,
         extra={},
     )
-    return StoredCrop(crop, item.vector, decoded.thumbnail, item.content or b"")
+    return StoredCrop(crop, item.vector, decoded.thumbnail, item.content or b"", item.parts)
 
 
 def _check_same_model(index: Path, manifest: IndexManifest, encoder: PersonEncoder) -> None:

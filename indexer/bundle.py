@@ -6,8 +6,9 @@
     INDEX/generations/000002/            manifest.json and the files it lists; never changed
         manifest.json
         deleted.npy  quarantine.jsonl  canaries.npy
-        000001/  000002/                 segments: crops, vectors, index, thumbnails; those of the
-                                         parent are hard links, so that growing copies nothing
+        000001/  000002/                 segments: crops, vectors, index, thumbnails, and if asked
+                                         for originals and parts; those of the parent are hard
+                                         links, so that growing copies nothing
     INDEX/.building-000003/              a generation being made; renamed when it is whole
     INDEX/.journal/                      what an unfinished build has encoded already
     INDEX/.lock                          held, and with the number of the process, while one writes
@@ -42,6 +43,8 @@ THUMBNAILS = "thumbnails.pack"
 THUMBNAIL_OFFSETS = "thumbnails.npy"
 CONTENTS = "contents.pack"
 CONTENT_OFFSETS = "contents.npy"
+PARTS = "parts.npy"
+PART_SCALES = "part_scales.npy"
 SEGMENT_FILES = (
     CROPS, VECTORS, FAISS_INDEX, THUMBNAILS, THUMBNAIL_OFFSETS, CONTENTS, CONTENT_OFFSETS,
 )  # fmt: skip

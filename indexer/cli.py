@@ -33,6 +33,7 @@ from indexer.retention import clear, compact, roll_back
 from indexer.verification import verify_index
 from models.command_lines import FAILED, one_line_errors
 from models.loading import DEFAULT, SHIPPED, load_encoder
+from models.parts import PART_FORMATS, PartFormat
 
 SOME_QUARANTINED = 3
 
@@ -64,6 +65,12 @@ BatchOption = Annotated[int, typer.Option(min=1, max=4096, help="Crops encoded a
 DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 PrecisionOption = Annotated[str, typer.Option(help="auto, fp32 or bf16.")]
 WorkersOption = Annotated[int, typer.Option(min=1, max=64, help="Threads that decode images.")]
+PartsOption = Annotated[
+    str,
+    typer.Option(
+        help="How to store the vectors of the model's second stage: int8, fp16, fp32 or none."
+    ),
+]
 CopyOption = Annotated[
     bool | None,
     typer.Option(
@@ -104,6 +111,7 @@ def build(  # noqa: PLR0913 - a parameter for each option of the command line
     precision: PrecisionOption = "auto",
     workers: WorkersOption = DEFAULT_OPTIONS.workers,
     copy: CopyOption = None,
+    parts: PartsOption = "none",
     as_json: JsonOption = False,
 ) -> None:
     """Make a gallery of person crops, or make one equal to them again.
@@ -119,6 +127,7 @@ def build(  # noqa: PLR0913 - a parameter for each option of the command line
         workers=workers,
         precision=precision,
         copy_contents=copy,
+        parts=_part_format(parts),
     )
     _grow("build", crops, index, options, device, as_json=as_json)
 
@@ -145,6 +154,7 @@ def add(  # noqa: PLR0913 - a parameter for each option of the command line
         workers=workers,
         precision=before.precision,
         copy_contents=copy,
+        parts=before.parts,
     )
     _grow("add", crops, index, options, device, as_json=as_json)
 
@@ -351,6 +361,13 @@ def doctor(
             reports.doctor_lines(findings),
             as_json=as_json,
         )
+
+
+def _part_format(name: str) -> PartFormat | None:
+    known: dict[str, PartFormat | None] = {"none": None, **{each: each for each in PART_FORMATS}}
+    if name not in known:
+        raise typer.BadParameter(f"{name!r} is no format: {', '.join(known)}", param_hint="--parts")
+    return known[name]
 
 
 def _tell(value: Mapping[str, JsonValue], lines: Iterable[str], *, as_json: bool) -> None:

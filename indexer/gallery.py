@@ -1,5 +1,6 @@
 """What the service knows of a gallery: a protocol behind which an index of any size can stand."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from indexer.bundle import read_manifest
@@ -8,6 +9,7 @@ from indexer.local_gallery import open_gallery
 from indexer.manifest import IndexManifest
 from indexer.records import Answer, Crop, Hit, JsonScalar
 from models.contracts import Float32Array
+from models.parts import Parts
 
 __all__ = [
     "ALL_CROPS",
@@ -68,6 +70,14 @@ class Gallery(Protocol):
 
         Raises:
             KeyError: If the id is unknown.
+        """
+        ...
+
+    def parts(self, crop_ids: Sequence[str]) -> Parts | None:
+        """Return the part vectors of some crops, in their order; None where none are stored.
+
+        Raises:
+            KeyError: If an id is unknown.
         """
         ...
 

@@ -12,6 +12,7 @@ from indexer.manifest import IndexManifest
 from indexer.segments import Segment, StoredCrop
 from models.contracts import Float32Array
 from models.errors import BundleDamaged
+from models.parts import Parts
 
 Int64Array = npt.NDArray[np.int64]
 
@@ -76,6 +77,11 @@ class Generation:
         """Return all that is kept of one row."""
         segment, own = self.place(row)
         return segment.stored(own)
+
+    def stored_parts(self, row: int) -> Parts | None:
+        """Return the part vectors ``(1, p, d)`` of one row; None where none are stored."""
+        segment, own = self.place(row)
+        return None if segment.parts is None else segment.parts.take(slice(own, own + 1))
 
     def close(self) -> None:
         """Release the files."""

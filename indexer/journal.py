@@ -16,6 +16,7 @@ from indexer.bundle import JOURNAL
 from indexer.disk import sync, sync_tree, write_text
 from indexer.segments import Segment, SegmentWriter, StoredCrop
 from models.errors import BundleDamaged
+from models.parts import PartFormat
 from models.schema import Schema
 
 SHARD_CROPS = 4096
@@ -32,6 +33,7 @@ class JournalHeader(Schema):
     precision: str
     batch_size: int
     keeps_contents: bool
+    parts: PartFormat | None = None
 
 
 class Journal:

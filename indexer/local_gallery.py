@@ -1,6 +1,7 @@
 """A gallery whose files are on this machine, memory-mapped."""
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 
 from indexer.bundle import check_files, published_generation, read_generation_manifest
@@ -9,9 +10,11 @@ from indexer.filters import ALL_CROPS, Filters
 from indexer.generation import Generation
 from indexer.manifest import IndexManifest
 from indexer.records import Answer, Crop, Hit
+from indexer.stored_parts import joined_parts
 from models.card import ModelCard
 from models.contracts import Float32Array
 from models.errors import CropUnreadable, EncoderMismatch
+from models.parts import Parts
 
 
 class LocalGallery:
@@ -90,6 +93,18 @@ class LocalGallery:
         row, _ = self._known(crop_id)
         segment, own = self._generation.place(row)
         return segment.thumbnails.read(own)
+
+    def parts(self, crop_ids: Sequence[str]) -> Parts | None:
+        """Return the part vectors of some crops, in their order; None where none are stored.
+
+        Raises:
+            KeyError: If an id is unknown.
+        """
+        if self.manifest.parts is None or not crop_ids:
+            return None
+        rows = [self._known(each)[0] for each in crop_ids]
+        found = [self._generation.stored_parts(row) for row in rows]
+        return joined_parts([parts for parts in found if parts is not None])
 
     def close(self) -> None:
         """Release the files; the gallery cannot be used afterwards."""

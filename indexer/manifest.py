@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from models.card import ImagePreprocessing, ModelCard
+from models.parts import PartFormat
 from models.schema import Schema
 
 IndexKind = Literal["scalar-fp16"]
@@ -86,7 +87,8 @@ class IndexManifest(Schema):
 
     ``parent`` is the generation this one was made from by ``change``, ``restores`` the older one
     whose rows a rollback brought back. ``source`` is where the crops of the latest build or
-    addition came from. ``deleted`` rows of the segments are no longer found.
+    addition came from. ``parts`` is how the vectors of a second stage are stored, None where there
+    are none. ``deleted`` rows of the segments are no longer found.
     """
 
     schema_version: Literal[2] = 2
@@ -100,6 +102,7 @@ class IndexManifest(Schema):
     model: IndexedModel
     precision: str
     embedding_width: int = Field(ge=1)
+    parts: PartFormat | None = None
     segments: tuple[SegmentEntry, ...]
     deleted: int = Field(default=0, ge=0)
     counts: Counts

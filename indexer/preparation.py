@@ -13,6 +13,7 @@ from indexer.metadata import NO_METADATA, Metadata, read_metadata
 from indexer.sources.entries import SUFFIXES, CropSource, Quarantined
 from indexer.sources.locations import open_source
 from models.errors import GalleryEmpty, first_few
+from models.parts import PartFormat
 from models.schema import Schema
 
 Growth = Literal["build", "add"]
@@ -24,7 +25,8 @@ class BuildOptions(Schema):
     ``model_source`` is what the encoder was loaded from and ``precision`` what was asked for;
     both are recorded. ``name`` is the source's where it is None. ``workers`` threads decode.
     ``copy_contents`` keeps the originals' bytes in the index; None does so where they could not be
-    read again. ``shard_crops`` are encoded between two points from which a build can go on.
+    read again. ``parts`` is how to store the vectors of the model's second stage, None not to.
+    ``shard_crops`` are encoded between two points from which a build can go on.
     """
 
     model_source: str = "default"
@@ -34,6 +36,7 @@ class BuildOptions(Schema):
     workers: int = Field(default_factory=lambda: min(os.cpu_count() or 1, 8), ge=1, le=64)
     precision: str = "auto"
     copy_contents: bool | None = None
+    parts: PartFormat | None = None
     shard_crops: int = Field(default=SHARD_CROPS, ge=1)
 
 

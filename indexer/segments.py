@@ -11,9 +11,11 @@ from indexer import bundle
 from indexer.crop_table import CropTable, CropTableWriter
 from indexer.packs import Pack, PackWriter
 from indexer.records import ColumnType, Crop
+from indexer.stored_parts import PartsWriter, open_parts
 from indexer.vectors import VectorWriter, open_vectors
 from models.contracts import Float32Array
 from models.errors import BundleDamaged
+from models.parts import Parts
 
 
 @dataclass(frozen=True)
@@ -21,13 +23,15 @@ class StoredCrop:
     """All that an index keeps of a crop.
 
     ``vector`` is a unit row ``(d,)``, ``thumbnail`` WebP; ``content`` are the bytes of the
-    original, empty where they are read from its path.
+    original, empty where they are read from its path; ``parts`` ``(1, p, d)`` are for a second
+    stage, None where there is none.
     """
 
     crop: Crop
     vector: Float32Array
     thumbnail: bytes
     content: bytes
+    parts: Parts | None = None
 
 
 class SegmentWriter:
@@ -46,6 +50,7 @@ class SegmentWriter:
         self._contents = enter(
             PackWriter(folder / bundle.CONTENTS, folder / bundle.CONTENT_OFFSETS)
         )
+        self._parts = enter(PartsWriter(folder))
         self.rows = 0
 
     def append(self, stored: StoredCrop) -> None:
@@ -54,6 +59,8 @@ class SegmentWriter:
         self._vectors.append(stored.vector)
         self._thumbnails.append(stored.thumbnail)
         self._contents.append(stored.content)
+        if stored.parts is not None:
+            self._parts.append(stored.parts)
         self.rows += 1
 
     def __enter__(self) -> Self:
@@ -82,12 +89,15 @@ class Segment:
         self.vectors = open_vectors(folder / bundle.VECTORS)
         self.thumbnails = Pack(folder / bundle.THUMBNAILS, folder / bundle.THUMBNAIL_OFFSETS)
         self.contents = Pack(folder / bundle.CONTENTS, folder / bundle.CONTENT_OFFSETS)
+        self.parts = open_parts(folder)
         sizes = {
             bundle.CROPS: self.crops.size,
             bundle.VECTORS: len(self.vectors),
             bundle.THUMBNAIL_OFFSETS: self.thumbnails.size,
             bundle.CONTENT_OFFSETS: self.contents.size,
         }
+        if self.parts is not None:
+            sizes[bundle.PARTS] = len(self.parts)
         if len(set(sizes.values())) > 1:
             raise BundleDamaged(
                 f"the files of {folder} do not belong together (rows: {sizes}). {bundle.REBUILD}"
@@ -101,6 +111,7 @@ class Segment:
             self.vectors[row],
             self.thumbnails.read(row),
             self.contents.read(row),
+            None if self.parts is None else self.parts.take(slice(row, row + 1)),
         )
 
     def close(self) -> None:
