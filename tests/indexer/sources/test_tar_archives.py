@@ -185,5 +185,3 @@ def test_a_first_file_that_is_no_archive_is_refused(tmp_path: Path) -> None:
 
 def test_an_empty_archive_holds_nothing(tmp_path: Path) -> None:
     assert list(opened(pack(tmp_path / "x.tar", {})).entries()) == []
-
-
