@@ -121,12 +121,12 @@ def _open_shards(location: str, shards: list[Shard]) -> CropSource:
 
 def _name(location: str) -> str:
     """Return the last part of a location that is not a pattern, without the suffix."""
-    path = urlsplit(location).path if "://" in location else location
-    last = posixpath.basename(path.rstrip("/")) or urlsplit(location).netloc
-    if is_pattern(last):
-        last = posixpath.basename(posixpath.dirname(path)) or "gallery"
-    stem = last.lower()
+    path = location
+    if "://" in location:
+        path = urlsplit(location).netloc + urlsplit(location).path
+    parts = [part for part in path.split("/") if part and not is_pattern(part)]
+    last = parts[-1] if parts else ""
     for suffix in (".tar.gz", ".tgz", ".tar", ".parquet"):
-        if stem.endswith(suffix):
+        if last.lower().endswith(suffix):
             return last[: -len(suffix)]
     return last

@@ -42,9 +42,9 @@ class TarArchives:
         """A member cannot be found again without reading the archive."""
         return False
 
-    def count(self) -> None:
-        """Tell nothing: only reading all archives would."""
-        return
+    def count(self) -> int | None:
+        """Return None: only reading all archives would tell."""
+        return None
 
     def entries(self) -> Iterator[HeldEntry | Quarantined]:
         """Read the archives one after the other, each from its begin to its end."""

@@ -37,8 +37,8 @@ def add(archive: tarfile.TarFile, name: str, content: bytes) -> None:
 
 def pack(path: Path, members: Members) -> Path:
     """Write a tar archive; the suffix says whether it is compressed."""
-    mode = "w:gz" if path.suffix in (".gz", ".tgz") else "w"
-    with tarfile.open(path, mode) as archive:
+    compressed = path.suffix in (".gz", ".tgz")
+    with tarfile.open(path, "w:gz") if compressed else tarfile.open(path, "w") as archive:
         for name, content in members.items():
             add(archive, name, content)
     return path

@@ -197,12 +197,14 @@ def test_reading_does_not_pile_up_headers(tmp_path: Path) -> None:
     path = pack(tmp_path / "x.tar", {f"{n}.jpg": b"x" for n in range(50)})
     shard = Shard(LocalFileSystem(), str(path), path.name)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tar_members.tarfile, "open", Watched.open)
+        patch.setattr(tarfile, "open", Watched.open)
         assert len(list(read_members(shard, Skipped()))) == 50
     assert max(names) <= 1
 
 
-def test_nothing_is_read_before_it_is_asked_for(tmp_path: Path) -> None:
+def test_nothing_is_read_before_it_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     class Watched(io.BytesIO):
         read_so_far = 0
 
@@ -211,13 +213,10 @@ def test_nothing_is_read_before_it_is_asked_for(tmp_path: Path) -> None:
             Watched.read_so_far += len(content)
             return content
 
-    class Files(LocalFileSystem):
-        def open(self, path: str, mode: str = "rb") -> Watched:
-            assert mode == "rb"
-            return Watched(Path(path).read_bytes())
-
     path = pack(tmp_path / "x.tar", {f"{n}.jpg": bytes(500_000) for n in range(20)})
-    members = read_members(Shard(Files(), str(path), "x.tar"), Skipped())
+    files = LocalFileSystem()
+    monkeypatch.setattr(files, "open", lambda *_: Watched(path.read_bytes()))
+    members = read_members(Shard(files, str(path), "x.tar"), Skipped())
     next(members)
     assert 500_000 < Watched.read_so_far <= 2 * 2**20
     members.close()  # type: ignore[attr-defined]
