@@ -121,7 +121,7 @@ class _Build:
         options, card = self._prepared.options, self._encoder.card
         header = JournalHeader(
             model_fingerprint=card.fingerprint(),
-            precision=options.precision,
+            precision=self._encoder.precision,
             batch_size=options.batch_size,
             keeps_contents=self._prepared.copies,
             parts=options.parts,
@@ -180,10 +180,10 @@ class _Build:
                 raise
             self._warnings.append(f"everything is encoded again, as {error}")
             return None
-        if manifest.precision != self._prepared.options.precision:
+        if manifest.precision != self._encoder.precision:
             self._warnings.append(
-                f"the crops of before were encoded in precision {manifest.precision!r}, new ones "
-                f"are in {self._prepared.options.precision!r}"
+                f"the crops of before were encoded in {manifest.precision}, new ones are in "
+                f"{self._encoder.precision}"
             )
         if manifest.parts != self._prepared.options.parts:
             self._warnings.append(
@@ -286,7 +286,7 @@ class _Build:
                 source=prepared.options.model_source,
                 card=card,
             ),
-            precision=prepared.options.precision,
+            precision=self._encoder.precision,
             embedding_width=card.embedding_width,
             parts=prepared.options.parts,
             segments=(),

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import closing
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Never
 
@@ -27,11 +28,19 @@ from indexer.filter_expressions import parse_age, parse_filters
 from indexer.gallery import open_gallery, read_manifest
 from indexer.generation import open_generation
 from indexer.judged_queries import read_judged_queries
-from indexer.preparation import DEFAULT_OPTIONS, BuildOptions, Growth, prepare_build
+from indexer.precision import first_images, parity_checked
+from indexer.preparation import (
+    DEFAULT_OPTIONS,
+    BuildOptions,
+    Growth,
+    PreparedBuild,
+    prepare_build,
+)
 from indexer.progress import drawn_progress
 from indexer.retention import clear, compact, roll_back
 from indexer.verification import verify_index
 from models.command_lines import FAILED, one_line_errors
+from models.contracts import PersonEncoder
 from models.loading import DEFAULT, SHIPPED, load_encoder
 from models.parts import PART_FORMATS, PartFormat
 
@@ -125,11 +134,10 @@ def build(  # noqa: PLR0913 - a parameter for each option of the command line
         name=name or None,
         batch_size=batch_size,
         workers=workers,
-        precision=precision,
         copy_contents=copy,
         parts=_part_format(parts),
     )
-    _grow("build", crops, index, options, device, as_json=as_json)
+    _grow("build", crops, index, options, (device, precision), as_json=as_json)
 
 
 @app.command()
@@ -152,21 +160,24 @@ def add(  # noqa: PLR0913 - a parameter for each option of the command line
         metadata=metadata,
         batch_size=batch_size,
         workers=workers,
-        precision=before.precision,
         copy_contents=copy,
         parts=before.parts,
     )
-    _grow("add", crops, index, options, device, as_json=as_json)
+    _grow("add", crops, index, options, (device, before.precision), as_json=as_json)
 
 
 def _grow(
-    change: Growth, crops: str, index: Path, options: BuildOptions, device: str, *, as_json: bool
+    change: Growth,
+    crops: str,
+    index: Path,
+    options: BuildOptions,
+    machine: tuple[str, str],
+    *,
+    as_json: bool,
 ) -> None:
-    model = options.model_source
     with one_line_errors(as_json=as_json):
         prepared = prepare_build(crops, index, options, change)
-        log.info("loading the model", model=model)
-        encoder = load_encoder(model, device=device, precision=options.precision)
+        encoder = _loaded_for(prepared, *machine)
         with drawn_progress(Console(stderr=True)) as on_progress:
             report = run_build(prepared, encoder, on_progress)
         for warning in report.warnings:
@@ -361,6 +372,20 @@ def doctor(
             reports.doctor_lines(findings),
             as_json=as_json,
         )
+
+
+def _loaded_for(prepared: PreparedBuild, device: str, precision: str) -> PersonEncoder:
+    """Load the model; where the precision is left to us, in one that keeps its vectors."""
+    model = prepared.options.model_source
+    log.info("loading the model", model=model)
+    encoder = load_encoder(model, device=device, precision=precision)
+    if precision != "auto" or encoder.precision == "fp32":
+        return encoder
+    fp32 = partial(load_encoder, model, device=device, precision="fp32")
+    encoder, parity = parity_checked(encoder, fp32, first_images(prepared.source))
+    if parity.warning is not None:
+        log.warning(parity.warning)
+    return encoder
 
 
 def _part_format(name: str) -> PartFormat | None:

@@ -7,13 +7,15 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 import numpy as np
+from PIL import Image
 
 from indexer.decoding import DecodedCrop, decode_crop
 from indexer.metadata import CropMetadata
 from indexer.reading import MAX_WAITING_BYTES, ReadCrop, read_ahead
 from indexer.sources.entries import Quarantined, SourceEntry
 from models.contracts import Float32Array, PersonEncoder
-from models.errors import CheckpointMismatch, CropUnreadable
+from models.errors import CheckpointMismatch, ConfigurationInvalid, CropUnreadable
+from models.parts import PartFormat, Parts, pack_parts
 
 _UNIT_TOLERANCE = 1e-3
 # Reading waits for disks and networks, not for a processor.
@@ -28,13 +30,15 @@ _MAX_WAITING = 65_536
 class EmbeddedCrop:
     """A decoded crop, its unit vector ``(d,)`` and what its source says of it.
 
-    ``content`` are the bytes of the file where they were asked for, else None.
+    ``content`` are the bytes of the file, ``parts`` ``(1, p, d)`` are for a second stage; both are
+    None where they were not asked for.
     """
 
     decoded: DecodedCrop
     vector: Float32Array
     metadata: CropMetadata | None
     content: bytes | None
+    parts: Parts | None = None
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,7 @@ class _Refused:
 _Waiting = _NewCrop | _Refused | KnownCrop | Quarantined
 
 
-def embed_crops(
+def embed_crops(  # noqa: PLR0913  one recipe, named value by value
     entries: Iterable[SourceEntry | Quarantined],
     encoder: PersonEncoder,
     *,
@@ -77,6 +81,7 @@ def embed_crops(
     batch_size: int,
     workers: int,
     keep_bytes: bool = False,
+    parts: PartFormat | None = None,
 ) -> Iterator[list[Embedded]]:
     """Yield one item for each entry, in order, as lists that end where a batch does.
 
@@ -89,6 +94,7 @@ def embed_crops(
 
     Raises:
         CheckpointMismatch: If the encoder's vectors are not those its card promises.
+        ConfigurationInvalid: If parts are asked for of a model that has none.
     """
     with ExitStack() as stack:
         readers = ThreadPoolExecutor(_READERS, thread_name_prefix="read")
@@ -104,7 +110,7 @@ def embed_crops(
         )
         refused: dict[str, str] = {}
         for waiting in _batches(ahead, batch_size):
-            yield _embedded(waiting, encoder, batch_size, refused)
+            yield _embedded(waiting, _Batch(encoder, batch_size, parts), refused)
 
 
 def _new_or_known(
@@ -174,12 +180,31 @@ def _batches(items: Iterator[_Waiting], batch_size: int) -> Iterator[list[_Waiti
         yield waiting
 
 
-def _embedded(
-    waiting: list[_Waiting], encoder: PersonEncoder, batch_size: int, refused: dict[str, str]
-) -> list[Embedded]:
+@dataclass(frozen=True)
+class _Batch:
+    """How a batch is encoded."""
+
+    encoder: PersonEncoder
+    size: int
+    parts: PartFormat | None
+
+    def encode(self, crops: list[DecodedCrop]) -> Iterator[tuple[Float32Array, Parts | None]]:
+        """Yield the vector and the parts of each crop."""
+        surplus = [crops[-1].image] * (self.size - len(crops)) if crops else []
+        images = [*(crop.image for crop in crops), *surplus]
+        vectors = _vectors(self.encoder, images)[: len(crops)]
+        if self.parts is None or not crops:
+            yield from ((vector, None) for vector in vectors)
+            return
+        packed = pack_parts(_parts(self.encoder, images), self.parts)
+        for number, vector in enumerate(vectors):
+            yield vector, packed.take(slice(number, number + 1))
+
+
+def _embedded(waiting: list[_Waiting], batch: _Batch, refused: dict[str, str]) -> list[Embedded]:
     """Give the new crops their vectors; ``refused`` collects reasons by the content's SHA-256."""
     new = [item for item in waiting if isinstance(item, _NewCrop)]
-    vectors = iter(_encode(encoder, [item.decoded for item in new], batch_size))
+    encoded = batch.encode([item.decoded for item in new])
     done: list[Embedded] = []
     for item in waiting:
         if isinstance(item, Quarantined):
@@ -191,30 +216,44 @@ def _embedded(
             reason = refused.get(item.content_sha256)
             done.append(item if reason is None else Quarantined(item.path, reason))
         else:
-            done.append(_checked(item, next(vectors), refused))
+            done.append(_checked(item, *next(encoded), refused))
     return done
 
 
-def _encode(encoder: PersonEncoder, crops: list[DecodedCrop], batch_size: int) -> Float32Array:
+def _vectors(encoder: PersonEncoder, images: list[Image.Image]) -> Float32Array:
     width = encoder.card.embedding_width
-    if not crops:
+    if not images:
         return np.empty((0, width), np.float32)
-    surplus = [crops[-1].image] * (batch_size - len(crops))
-    vectors = encoder.encode_images([*(crop.image for crop in crops), *surplus])
-    if vectors.shape != (batch_size, width) or vectors.dtype != np.float32:
+    vectors = encoder.encode_images(images)
+    if vectors.shape != (len(images), width) or vectors.dtype != np.float32:
         raise CheckpointMismatch(
-            f"model {encoder.card.name!r} gave {vectors.dtype} {vectors.shape} for {batch_size} "
-            f"crops, its card promises float32 {(batch_size, width)}: use another checkpoint"
+            f"model {encoder.card.name!r} gave {vectors.dtype} {vectors.shape} for {len(images)} "
+            f"crops, its card promises float32 {(len(images), width)}: use another checkpoint"
         )
-    return vectors[: len(crops)]
+    return vectors
+
+
+def _parts(encoder: PersonEncoder, images: list[Image.Image]) -> Float32Array:
+    if encoder.part_scorer is None:
+        raise ConfigurationInvalid(
+            f"model {encoder.card.name!r} has no second stage, so there are no parts to store: "
+            "leave --parts out"
+        )
+    parts = encoder.part_scorer.encode_parts(images)
+    if parts.ndim != 3 or len(parts) != len(images) or not np.isfinite(parts).all():
+        raise CheckpointMismatch(
+            f"model {encoder.card.name!r} gave parts {parts.shape} for {len(images)} crops, where "
+            "finite (n, p, d) are needed: use another checkpoint"
+        )
+    return parts
 
 
 def _checked(
-    item: _NewCrop, vector: Float32Array, refused: dict[str, str]
+    item: _NewCrop, vector: Float32Array, parts: Parts | None, refused: dict[str, str]
 ) -> EmbeddedCrop | Quarantined:
     length = float(np.linalg.norm(vector))
     if abs(length - 1) <= _UNIT_TOLERANCE:
-        return EmbeddedCrop(item.decoded, vector, item.metadata, item.content)
+        return EmbeddedCrop(item.decoded, vector, item.metadata, item.content, parts)
     reason = f"the model gave a vector of length {length:.3g}, not 1"
     refused[item.decoded.content_sha256] = reason
     return Quarantined(item.decoded.path, reason)

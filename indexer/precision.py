@@ -6,7 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from indexer.decoding import decode_image, silent_pillow
+from indexer.sources.entries import CropSource, Quarantined
 from models.contracts import NumberFormat, PersonEncoder
+from models.errors import CropUnreadable
 
 CROPS_COMPARED = 64
 LEAST_COSINE = 0.999
@@ -24,6 +27,22 @@ class Parity:
     crops: int
     worst_cosine: float | None
     warning: str | None
+
+
+def first_images(source: CropSource, count: int = CROPS_COMPARED) -> list[Image.Image]:
+    """Return the first crops of a source that can be read, to compare precisions on."""
+    images: list[Image.Image] = []
+    with silent_pillow():
+        for entry in source.entries():
+            if len(images) == count:
+                break
+            if isinstance(entry, Quarantined):
+                continue
+            try:
+                images.append(decode_image(entry.read())[0])
+            except CropUnreadable:  # the build itself says why
+                continue
+    return images
 
 
 def parity_checked(

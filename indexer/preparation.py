@@ -22,11 +22,11 @@ Growth = Literal["build", "add"]
 class BuildOptions(Schema):
     """How to build; the defaults suit a folder of person crops.
 
-    ``model_source`` is what the encoder was loaded from and ``precision`` what was asked for;
-    both are recorded. ``name`` is the source's where it is None. ``workers`` threads decode.
-    ``copy_contents`` keeps the originals' bytes in the index; None does so where they could not be
-    read again. ``parts`` is how to store the vectors of the model's second stage, None not to.
-    ``shard_crops`` are encoded between two points from which a build can go on.
+    ``model_source`` is what the encoder was loaded from, and is recorded. ``name`` is the source's
+    where it is None. ``workers`` threads decode. ``copy_contents`` keeps the originals' bytes in
+    the index; None does so where they could not be read again. ``parts`` is how to store the
+    vectors of the model's second stage, None not to. ``shard_crops`` are encoded between two
+    points from which a build can go on.
     """
 
     model_source: str = "default"
@@ -34,7 +34,6 @@ class BuildOptions(Schema):
     name: str | None = Field(default=None, min_length=1)
     batch_size: int = Field(default=64, ge=1, le=4096)
     workers: int = Field(default_factory=lambda: min(os.cpu_count() or 1, 8), ge=1, le=64)
-    precision: str = "auto"
     copy_contents: bool | None = None
     parts: PartFormat | None = None
     shard_crops: int = Field(default=SHARD_CROPS, ge=1)

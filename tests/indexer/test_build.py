@@ -24,7 +24,7 @@ def test_the_manifest_tells_all_about_the_build(
     crops: Path, index: Path, encoder: ColourEncoder
 ) -> None:
     began = datetime.now(UTC)
-    options = BuildOptions(model_source="/models/colour", name="my gallery", precision="fp32")
+    options = BuildOptions(model_source="/models/colour", name="my gallery")
     manifest = build(crops, index, encoder, options).manifest
     assert (manifest.schema_version, manifest.generation, manifest.name) == (2, 1, "my gallery")
     assert began <= manifest.created_at <= datetime.now(UTC)

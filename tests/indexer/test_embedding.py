@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from indexer.crops import FoundCrops, Quarantined, find_crops
 from PIL import Image
 
 from indexer import embedding
