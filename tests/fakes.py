@@ -7,7 +7,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from models.card import ImagePreprocessing, ModelCard
-from models.contracts import Float32Array, NumberFormat, TextReading
+from models.contracts import Float32Array, NumberFormat, PartScorer, TextReading
 
 COLOURS: dict[str, tuple[float, float, float]] = {
     "red": (1, -1, -1),
@@ -55,7 +55,7 @@ class ColourEncoder:
         return self._precision
 
     @property
-    def part_scorer(self) -> None:
+    def part_scorer(self) -> PartScorer | None:
         return None
 
     def encode_images(self, images: Sequence[Image.Image]) -> Float32Array:
