@@ -289,6 +289,7 @@ class _Build:
             precision=self._encoder.precision,
             embedding_width=card.embedding_width,
             parts=prepared.options.parts,
+            neighbours=prepared.options.neighbours,
             segments=(),
             counts=self._counts(changes),
             metadata_columns=tuple(dict.fromkeys(columns)),
@@ -368,6 +369,7 @@ def _is_up_to_date(parent: IndexManifest, manifest: IndexManifest, changes: Chan
         and not len(changes.deleted)
         and (parent.name, parent.model, parent.source)
         == (manifest.name, manifest.model, manifest.source)
+        and parent.neighbours == manifest.neighbours
         and parent.counts.quarantined == manifest.counts.quarantined
     )
 

@@ -5,7 +5,7 @@
     INDEX/CURRENT                        the name of the published generation, replaced atomically
     INDEX/generations/000002/            manifest.json and the files it lists; never changed
         manifest.json
-        deleted.npy  quarantine.jsonl  canaries.npy
+        deleted.npy  quarantine.jsonl  canaries.npy  (neighbours.npy  neighbour_scores.npy)
         000001/  000002/                 segments: crops, vectors, index, thumbnails, and if asked
                                          for originals and parts; those of the parent are hard
                                          links, so that growing copies nothing
@@ -34,6 +34,8 @@ MANIFEST = "manifest.json"
 DELETED = "deleted.npy"
 QUARANTINE = "quarantine.jsonl"
 CANARY_QUERIES = "canaries.npy"
+NEIGHBOURS = "neighbours.npy"
+NEIGHBOUR_SCORES = "neighbour_scores.npy"
 GENERATION_FILES = (DELETED, QUARANTINE, CANARY_QUERIES)
 
 CROPS = "crops.arrow"

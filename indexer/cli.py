@@ -80,6 +80,9 @@ PartsOption = Annotated[
         help="How to store the vectors of the model's second stage: int8, fp16, fp32 or none."
     ),
 ]
+NeighboursOption = Annotated[
+    int, typer.Option(min=0, max=100, help="Look-alikes to list for each crop; 20 for re-ranking.")
+]
 CopyOption = Annotated[
     bool | None,
     typer.Option(
@@ -121,6 +124,7 @@ def build(  # noqa: PLR0913 - a parameter for each option of the command line
     workers: WorkersOption = DEFAULT_OPTIONS.workers,
     copy: CopyOption = None,
     parts: PartsOption = "none",
+    neighbours: NeighboursOption = 0,
     as_json: JsonOption = False,
 ) -> None:
     """Make a gallery of person crops, or make one equal to them again.
@@ -136,6 +140,7 @@ def build(  # noqa: PLR0913 - a parameter for each option of the command line
         workers=workers,
         copy_contents=copy,
         parts=_part_format(parts),
+        neighbours=neighbours,
     )
     _grow("build", crops, index, options, (device, precision), as_json=as_json)
 
@@ -162,6 +167,7 @@ def add(  # noqa: PLR0913 - a parameter for each option of the command line
         workers=workers,
         copy_contents=copy,
         parts=before.parts,
+        neighbours=before.neighbours,
     )
     _grow("add", crops, index, options, (device, before.precision), as_json=as_json)
 

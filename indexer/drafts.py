@@ -11,6 +11,14 @@ from indexer.ann import INDEX_KIND, write_index
 from indexer.canaries import ask_canaries
 from indexer.generation import Generation
 from indexer.manifest import IndexManifest, SegmentEntry, StoredFile
+from indexer.neighbours import (
+    NeighbourLists,
+    empty_lists,
+    grown_lists,
+    open_lists,
+    renumbered_lists,
+    write_lists,
+)
 from indexer.publishing import BuildingSite, describe_files, link_segment, publish
 from indexer.records import ColumnType
 from indexer.segments import SegmentWriter, StoredCrop
@@ -29,6 +37,8 @@ class Draft:
         self._width = width
         self._segments: list[SegmentEntry] = []
         self._known: dict[str, StoredFile] = {}
+        self._before: tuple[Path, IndexManifest] | None = None
+        self._renumbered: NeighbourLists | None = None
         (site.folder / bundle.QUARANTINE).touch()
 
     def take_segments(self, folder: Path, manifest: IndexManifest) -> None:
@@ -40,6 +50,7 @@ class Draft:
         for entry in manifest.segments:
             link_segment(folder, self.site, entry.name)
             self._segments.append(entry)
+        self._before = (folder, manifest)
         self._known |= {name: file for name, file in manifest.files.items() if name.count("/") == 1}
 
     def write_segment(self, crops: Iterable[StoredCrop], extra_types: dict[str, ColumnType]) -> int:
@@ -62,6 +73,10 @@ class Draft:
         write_index(open_vectors(folder / bundle.VECTORS), folder / bundle.FAISS_INDEX)
         self._segments.append(SegmentEntry(name=name, rows=writer.rows, index_kind=INDEX_KIND))
         return writer.rows
+
+    def renumber_neighbours(self, lists: NeighbourLists, kept: Int64Array) -> None:
+        """Take over the lists of the rows that were written anew, in their order."""
+        self._renumbered = renumbered_lists(lists, kept)
 
     def finish(
         self, manifest: IndexManifest, deleted: Int64Array, queries: Float32Array
@@ -98,10 +113,25 @@ class Draft:
         canaries = ask_canaries(
             queries, lambda query, limit: opened.search(query, limit, None), opened.crops
         )
+        if drafted.neighbours:
+            write_lists(self._neighbours(opened), folder)
         opened.close()
         files = describe_files(folder, self._known)
         finished = drafted.model_copy(update={"canaries": canaries, "files": files})
         return finished, publish(self.site, finished)
+
+    def _neighbours(self, opened: Generation) -> NeighbourLists:
+        """Return who looks like whom, from what the generation before knew of it."""
+        if self._renumbered is not None:
+            return self._renumbered
+        k = opened.manifest.neighbours
+        lists, known = empty_lists(0, k), NOTHING_DELETED
+        if self._before is not None and self._before[1].neighbours == k:
+            folder, manifest = self._before
+            lists = open_lists(folder)
+            known = np.setdiff1d(np.arange(manifest.rows), np.load(folder / bundle.DELETED))
+        alive = opened.crops.rows
+        return grown_lists(lists, opened.vectors(), alive, np.setdiff1d(alive, known))
 
 
 def read_canary_queries(folder: Path) -> Float32Array:

@@ -81,6 +81,22 @@ class Gallery(Protocol):
         """
         ...
 
+    def neighbours(self, crop_id: str) -> list[Crop] | None:
+        """Return the crops that look most like one, nearest first; None where none are stored.
+
+        Raises:
+            KeyError: If the id is unknown.
+        """
+        ...
+
+    def listed_by(self, crop_id: str) -> list[Crop] | None:
+        """Return the crops that have one among their neighbours; None where none are stored.
+
+        Raises:
+            KeyError: If the id is unknown.
+        """
+        ...
+
     def close(self) -> None:
         """Release the files; the gallery cannot be used afterwards."""
         ...

@@ -1,5 +1,6 @@
 """One generation of an index, opened: its segments below each other, without what is deleted."""
 
+import functools
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from indexer import bundle
 from indexer.ann import ExactIndex, Nearest, merge_nearest
 from indexer.crop_table import CropTable
 from indexer.manifest import IndexManifest
+from indexer.neighbours import NeighbourLists, ReverseLists, open_lists, reverse_lists
 from indexer.segments import Segment, StoredCrop
 from models.contracts import Float32Array
 from models.errors import BundleDamaged
@@ -77,6 +79,24 @@ class Generation:
         """Return all that is kept of one row."""
         segment, own = self.place(row)
         return segment.stored(own)
+
+    def vectors(self) -> Float32Array:
+        """Return the unit rows ``(n, d)`` of all segments, mapped where there is but one."""
+        parts = [segment.vectors for segment in self.segments]
+        if len(parts) == 1:
+            return parts[0]
+        width = self.manifest.embedding_width
+        return np.concatenate([np.zeros((0, width), np.float32), *parts])
+
+    @functools.cached_property
+    def neighbours(self) -> NeighbourLists | None:
+        """Who looks most like whom; None where that is not stored."""
+        return open_lists(self.folder) if self.manifest.neighbours else None
+
+    @functools.cached_property
+    def listed_by(self) -> ReverseLists | None:
+        """Whose lists each row is on; made when first asked for."""
+        return None if self.neighbours is None else reverse_lists(self.neighbours)
 
     def stored_parts(self, row: int) -> Parts | None:
         """Return the part vectors ``(1, p, d)`` of one row; None where none are stored."""

@@ -106,6 +106,26 @@ class LocalGallery:
         found = [self._generation.stored_parts(row) for row in rows]
         return joined_parts([parts for parts in found if parts is not None])
 
+    def neighbours(self, crop_id: str) -> list[Crop] | None:
+        """Return the crops that look most like one, nearest first; None where none are stored.
+
+        Raises:
+            KeyError: If the id is unknown.
+        """
+        row, _ = self._known(crop_id)
+        lists = self._generation.neighbours
+        return None if lists is None else self._generation.crops.crops(lists.of(row))
+
+    def listed_by(self, crop_id: str) -> list[Crop] | None:
+        """Return the crops that have one among their neighbours; None where none are stored.
+
+        Raises:
+            KeyError: If the id is unknown.
+        """
+        row, _ = self._known(crop_id)
+        lists = self._generation.listed_by
+        return None if lists is None else self._generation.crops.crops(lists.of(row))
+
     def close(self) -> None:
         """Release the files; the gallery cannot be used afterwards."""
         self._generation.close()

@@ -88,7 +88,8 @@ class IndexManifest(Schema):
     ``parent`` is the generation this one was made from by ``change``, ``restores`` the older one
     whose rows a rollback brought back. ``source`` is where the crops of the latest build or
     addition came from. ``parts`` is how the vectors of a second stage are stored, None where there
-    are none. ``deleted`` rows of the segments are no longer found.
+    are none. ``neighbours`` others are on each crop's list of those that look most like it.
+    ``deleted`` rows of the segments are no longer found.
     """
 
     schema_version: Literal[2] = 2
@@ -103,6 +104,7 @@ class IndexManifest(Schema):
     precision: str
     embedding_width: int = Field(ge=1)
     parts: PartFormat | None = None
+    neighbours: int = Field(default=0, ge=0)
     segments: tuple[SegmentEntry, ...]
     deleted: int = Field(default=0, ge=0)
     counts: Counts

@@ -25,8 +25,8 @@ class BuildOptions(Schema):
     ``model_source`` is what the encoder was loaded from, and is recorded. ``name`` is the source's
     where it is None. ``workers`` threads decode. ``copy_contents`` keeps the originals' bytes in
     the index; None does so where they could not be read again. ``parts`` is how to store the
-    vectors of the model's second stage, None not to. ``shard_crops`` are encoded between two
-    points from which a build can go on.
+    vectors of the model's second stage, None not to. ``neighbours`` crops are listed for each that
+    look most like it. ``shard_crops`` are encoded between two points from which a build can go on.
     """
 
     model_source: str = "default"
@@ -36,6 +36,7 @@ class BuildOptions(Schema):
     workers: int = Field(default_factory=lambda: min(os.cpu_count() or 1, 8), ge=1, le=64)
     copy_contents: bool | None = None
     parts: PartFormat | None = None
+    neighbours: int = Field(default=0, ge=0, le=100)
     shard_crops: int = Field(default=SHARD_CROPS, ge=1)
 
 

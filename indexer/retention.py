@@ -56,6 +56,8 @@ def compact(index: Path) -> Republished:
             draft = Draft(site, manifest.embedding_width)
             rows = parent.crops.rows
             draft.write_segment((parent.stored(int(row)) for row in rows), parent.crops.extra_types)
+            if parent.neighbours is not None:
+                draft.renumber_neighbours(parent.neighbours, rows)
         finally:
             parent.close()
         changed = _changed(manifest, "compact")
