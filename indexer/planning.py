@@ -17,7 +17,7 @@ MOST_ROWS_TO_SCAN = 100_000
 _FLOAT, _HALF, _CODE, _ROW_ID = 4, 2, 1, 8
 # Multiplications and additions a thread does each second in the products of training and adding,
 # and the bytes it rounds and writes; measured on one AVX-512 core.
-_OPERATIONS_PER_S = 6e10
+_OPERATIONS_PER_S = 4e10
 _BYTES_PER_S = 5e8
 _ROWS_IN_WORK = 3 * 32_768
 # Lists grow by doubling: while they are filled, up to half of their memory may be spare.
@@ -48,7 +48,7 @@ class Resources:
 
 @dataclass(frozen=True)
 class Plan:
-    """The kind of index, why, and what it takes; sizes are upper bounds, in bytes.
+    """The kind of index, why, and what it takes; sizes, in bytes, and ``build_s`` are upper bounds.
 
     ``build_memory`` and ``serving_memory`` are the process's own; ``index_bytes`` should also fit
     the page cache for searches to be fast. ``build_s`` is without encoding.
@@ -82,7 +82,7 @@ class Plan:
             f"index: {self.rows:,} crops of width {self.width} as {self.kind}, {self.reason}",
             f"disk: {_size(self.vector_bytes)} of vectors, at most {index_size} of index",
             f"memory: {memory}",
-            f"time: {encoding}about {_time(self.build_s)} to build the index",
+            f"time: {encoding}up to {_time(self.build_s)} to build the index",
         ]
 
 
@@ -157,7 +157,7 @@ def _estimate(rows: int, width: int, kind: IndexKind, reason: str, there: Resour
         build_memory = int(max(_SPARE * index_bytes, trained)) + in_work
         serving = rows * _FLOAT + lists * width * _FLOAT + _FIXED_BYTES
         products = lists * (sample * ROUNDS + rows) + rows * (width + QUERIES)
-        seconds = 2 * width * products / rate + vector_bytes / _BYTES_PER_S
+        seconds = width * products / rate + vector_bytes / _BYTES_PER_S
     encode_s = None if there.encode_rate is None else rows / there.encode_rate
     return Plan(
         rows, width, kind, reason, vector_bytes, index_bytes, build_memory, serving, seconds,

@@ -38,16 +38,16 @@ class IvfIndex:
     def __init__(
         self, index: faiss.Index, vectors: Float32Array, description: IndexDescription
     ) -> None:
-        ivf = faiss.downcast_index(faiss.extract_index_ivf(index))
-        if not isinstance(ivf, faiss.IndexIVFScalarQuantizer):
-            raise TypeError(f"{type(ivf).__name__} holds no codes of one byte")
+        held = _lists_of(index)
+        if held is None:
+            raise TypeError(f"{type(index).__name__} has no lists of one byte a direction")
         self._index = index  # owns what is taken out of it
-        self._ivf = ivf
+        self._ivf, self._lists = held
         self._directions = _directions(index)
         centroids = faiss.downcast_index(self._ivf.quantizer)
         self._centroids: Float32Array = centroids.reconstruct_n(0, self._ivf.nlist)
         lists = range(self._ivf.nlist)
-        self._sizes = np.array([self._ivf.invlists.list_size(each) for each in lists], np.int64)
+        self._sizes = np.array([self._lists.list_size(each) for each in lists], np.int64)
         self._selected_sizes: WeakKeyDictionary[Selection, Int64Array] = WeakKeyDictionary()
         self._lock = Lock()
         self._description = description
@@ -63,8 +63,8 @@ class IvfIndex:
         """
         rows = open_vectors(vectors)
         opened = read_index(index, rows.shape)
-        ivf = faiss.try_extract_index_ivf(opened)
-        lists = 0 if ivf is None else ivf.nlist
+        held = _lists_of(opened)
+        lists = 0 if held is None else held[0].nlist
         if lists != description.lists or not description.measured:
             raise BundleDamaged(
                 f"{index} has {lists} lists, its description {description.lists} of which "
@@ -149,7 +149,7 @@ class IvfIndex:
         found = np.empty(self.size, np.int32)
         for each, size in enumerate(self._sizes.tolist()):
             if size:
-                found[faiss.rev_swig_ptr(self._ivf.invlists.get_ids(each), size)] = each
+                found[faiss.rev_swig_ptr(self._lists.get_ids(each), size)] = each
         return found
 
     def turned(self, query: Float32Array) -> Float32Array:
@@ -159,9 +159,9 @@ class IvfIndex:
 
     def _code(self, row: int) -> BitArray:
         holder = int(self.list_of_row[row])
-        lists, size, width = self._ivf.invlists, int(self._sizes[holder]), self._ivf.code_size
-        ids = faiss.rev_swig_ptr(lists.get_ids(holder), size)
-        codes = faiss.rev_swig_ptr(lists.get_codes(holder), size * width).reshape(size, width)
+        size, width = int(self._sizes[holder]), self._ivf.code_size
+        ids = faiss.rev_swig_ptr(self._lists.get_ids(holder), size)
+        codes = faiss.rev_swig_ptr(self._lists.get_codes(holder), size * width).reshape(size, width)
         code: BitArray = codes[int(np.flatnonzero(ids == row)[0])]
         return code
 
@@ -194,6 +194,16 @@ class IvfIndex:
 def candidates_for(limit: int) -> int:
     """Return how many rows are scored again for an answer of so many."""
     return 4 * limit + 64
+
+
+def _lists_of(
+    index: faiss.Index,
+) -> tuple[faiss.IndexIVFScalarQuantizer, faiss.InvertedLists] | None:
+    ivf = faiss.try_extract_index_ivf(index)
+    held = None if ivf is None else faiss.downcast_index(ivf)
+    if not isinstance(held, faiss.IndexIVFScalarQuantizer) or held.invlists is None:
+        return None
+    return held, held.invlists
 
 
 def _directions(index: faiss.Index) -> Float32Array | None:

@@ -3,6 +3,11 @@
 The vectors of person encoders vary along few directions: 98 % of the variance of the default
 model's lies in 55 of 256. The lists hold the vectors turned onto the directions that carry that
 share, so that a search reads a fraction of the bytes; the exact scores come from the vectors.
+
+Measured over 1,000,000 rows of width 512, 2,048 lists, far queries, one thread: with all directions
+128 lists take 3.4 ms, with the 144 that carry 98 % the same recall takes 1.3 ms and a third of the
+memory. RaBitQ of 1 bit lost recall that no list could give back even where 1,000 candidates were
+scored again; with 2 bits it was as slow as this; its fast-scan form in FAISS 1.15.1 found nothing.
 """
 
 from pathlib import Path

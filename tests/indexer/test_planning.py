@@ -100,7 +100,7 @@ def test_lines_say_kind_disk_memory_and_time() -> None:
         "index: 1,000,000 crops of width 512 as ivf-sq8, as asked for",
         "disk: 2.0GB of vectors, at most 524.0MB of index",
         memory,
-        "time: about 5:33:20 to encode, then about 59 s to build the index",
+        "time: about 5:33:20 to encode, then up to 59 s to build the index",
     ]
 
 
