@@ -17,7 +17,7 @@ class MeasuredProbes(Schema):
     """How many lists find the best ten of a part of the rows.
 
     ``recall`` is recall@10 with ``probes`` lists, measured where a random ``share`` of the rows
-    may answer.
+    may answer. A filter that goes with what crops look like may have more or less.
     """
 
     share: float = Field(gt=0, le=1)

@@ -1,5 +1,6 @@
 """Approximate search: the lists nearest to the query are scanned, the best scored again exactly."""
 
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
@@ -102,8 +103,10 @@ class IvfIndex:
         check_query(query, limit, self.width)
         size = self.size if selection is None else len(selection)
         if size <= SMALL_SELECTION or candidates_for(limit) >= size:
-            every = Selection(np.arange(self.size), self.size) if selection is None else selection
-            return of_selected(self.vectors, query, limit, every)
+            if selection is not None:
+                return of_selected(self.vectors, query, limit, selection)
+            every = Selection(np.arange(self.size), self.size)
+            return replace(of_selected(self.vectors, query, limit, every), strategy="scan")
         probes, recall = self._description.probes(size / self.size, limit)
         return self.probe(query, limit, selection, probes, recall)
 
