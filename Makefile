@@ -63,6 +63,7 @@ lint: $(READY_DEV)
 
 bench: $(READY_DEV)
 	$(BIN)/python -m tests.performance
+	$(BIN)/python -m tests.performance.nearest_rows
 
 clean:
 	rm -rf $(VENV) demo

@@ -113,7 +113,7 @@ class _Build:
         self._tell = tell
         self._warnings: list[str] = []
         self._parent = self._open_parent()
-        self._draft = Draft(site, encoder.card.embedding_width)
+        self._draft = Draft(site, encoder.card.embedding_width, prepared.options.wishes)
         self._listing = Listing(prepared.metadata, site.folder / bundle.QUARANTINE)
 
     def run(self, began_at: float) -> BuildReport:

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Never
+from typing import Annotated, Literal, Never
 
 import structlog
 import typer
@@ -28,7 +28,8 @@ from indexer.filter_expressions import parse_age, parse_filters
 from indexer.gallery import open_gallery, read_manifest
 from indexer.generation import open_generation
 from indexer.judged_queries import read_judged_queries
-from indexer.precision import first_images, parity_checked
+from indexer.planning import parse_size, plan, resources_at
+from indexer.precision import encode_rate, first_images, parity_checked
 from indexer.preparation import (
     DEFAULT_OPTIONS,
     BuildOptions,
@@ -39,12 +40,14 @@ from indexer.preparation import (
 from indexer.progress import drawn_progress
 from indexer.retention import clear, compact, roll_back
 from indexer.verification import verify_index
+from indexer.wishes import DEFAULT_RECALL, IndexWishes
 from models.command_lines import FAILED, one_line_errors
 from models.contracts import PersonEncoder
 from models.loading import DEFAULT, SHIPPED, load_encoder
 from models.parts import PART_FORMATS, PartFormat
 
 SOME_QUARANTINED = 3
+_WORTH_TIMING = 1000  # crops: below, a build is over before its time is estimated
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__
@@ -79,6 +82,16 @@ PartsOption = Annotated[
     typer.Option(
         help="How to store the vectors of the model's second stage: int8, fp16, fp32 or none."
     ),
+]
+KindOption = Annotated[
+    Literal["auto", "flat", "ivf"],
+    typer.Option(help="How to search: exactly, by lists, or as the size asks for."),
+]
+MemoryOption = Annotated[
+    str | None, typer.Option(help="The most memory that making the index may take, as 4GB.")
+]
+RecallOption = Annotated[
+    float, typer.Option(min=0.5, max=1, help="Recall@10 that lists must reach.")
 ]
 NeighboursOption = Annotated[
     int, typer.Option(min=0, max=100, help="Look-alikes to list for each crop; 20 for re-ranking.")
@@ -125,6 +138,9 @@ def build(  # noqa: PLR0913 - a parameter for each option of the command line
     copy: CopyOption = None,
     parts: PartsOption = "none",
     neighbours: NeighboursOption = 0,
+    kind: KindOption = "auto",
+    memory: MemoryOption = None,
+    recall: RecallOption = DEFAULT_RECALL,
     as_json: JsonOption = False,
 ) -> None:
     """Make a gallery of person crops, or make one equal to them again.
@@ -132,6 +148,8 @@ def build(  # noqa: PLR0913 - a parameter for each option of the command line
     What is indexed already is not encoded again, whatever its file is called now. After a crash
     the same command goes on where the other one was.
     """
+    with one_line_errors(as_json=as_json):
+        most = None if memory is None else parse_size(memory)
     options = BuildOptions(
         model_source=_lasting_source(model),
         metadata=metadata,
@@ -141,6 +159,7 @@ def build(  # noqa: PLR0913 - a parameter for each option of the command line
         copy_contents=copy,
         parts=_part_format(parts),
         neighbours=neighbours,
+        wishes=IndexWishes(kind=kind, memory=most, recall=recall),
     )
     _grow("build", crops, index, options, (device, precision), as_json=as_json)
 
@@ -168,6 +187,7 @@ def add(  # noqa: PLR0913 - a parameter for each option of the command line
         copy_contents=copy,
         parts=before.parts,
         neighbours=before.neighbours,
+        wishes=before.wishes,
     )
     _grow("add", crops, index, options, (device, before.precision), as_json=as_json)
 
@@ -184,6 +204,7 @@ def _grow(
     with one_line_errors(as_json=as_json):
         prepared = prepare_build(crops, index, options, change)
         encoder = _loaded_for(prepared, *machine)
+        _tell_plan(prepared, encoder)
         with drawn_progress(Console(stderr=True)) as on_progress:
             report = run_build(prepared, encoder, on_progress)
         for warning in report.warnings:
@@ -392,6 +413,21 @@ def _loaded_for(prepared: PreparedBuild, device: str, precision: str) -> PersonE
     if parity.warning is not None:
         log.warning(parity.warning)
     return encoder
+
+
+def _tell_plan(prepared: PreparedBuild, encoder: PersonEncoder) -> None:
+    """Say what the build will take, as far as can be told; refuse what does not fit."""
+    count = prepared.source.count()
+    if count is None:
+        log.info("how many crops there are only the end of the archive will tell: no plan")
+        return
+    rate = None
+    if count >= _WORTH_TIMING:
+        rate = encode_rate(encoder, first_images(prepared.source))
+    resources = resources_at(prepared.index, rate)
+    width = encoder.card.embedding_width
+    for line in plan(count, width, resources, prepared.options.wishes).lines():
+        log.info(line)
 
 
 def _part_format(name: str) -> PartFormat | None:

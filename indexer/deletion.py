@@ -60,7 +60,7 @@ def delete_crops(index: Path, selection: Selection) -> Deletion:
             parent.close()
         if not len(rows):
             return Deletion(manifest, folder, published=False, removed=())
-        draft = Draft(site, manifest.embedding_width)
+        draft = Draft(site, manifest.embedding_width, manifest.wishes)
         draft.take_segments(folder, manifest)
         counts = Counts(indexed=0, removed=len(rows))
         changed = manifest.model_copy(

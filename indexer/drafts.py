@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer import bundle
-from indexer.ann import INDEX_KIND, write_index
+from indexer.ann import write_index
 from indexer.canaries import ask_canaries
 from indexer.generation import Generation
 from indexer.manifest import IndexManifest, SegmentEntry, StoredFile
@@ -19,10 +19,12 @@ from indexer.neighbours import (
     renumbered_lists,
     write_lists,
 )
+from indexer.planning import plan, resources_at
 from indexer.publishing import BuildingSite, describe_files, link_segment, publish
 from indexer.records import ColumnType
 from indexer.segments import SegmentWriter, StoredCrop
 from indexer.vectors import open_vectors
+from indexer.wishes import DEFAULT_WISHES, IndexWishes
 from models.contracts import Float32Array
 
 Int64Array = npt.NDArray[np.int64]
@@ -32,8 +34,11 @@ NOTHING_DELETED: Int64Array = np.zeros(0, np.int64)
 class Draft:
     """The folder of a generation that nobody reads yet."""
 
-    def __init__(self, site: BuildingSite, width: int) -> None:
+    def __init__(
+        self, site: BuildingSite, width: int, wishes: IndexWishes = DEFAULT_WISHES
+    ) -> None:
         self.site = site
+        self._wishes = wishes
         self._width = width
         self._segments: list[SegmentEntry] = []
         self._known: dict[str, StoredFile] = {}
@@ -70,8 +75,14 @@ class Draft:
                 file.unlink()
             folder.rmdir()
             return 0
-        write_index(open_vectors(folder / bundle.VECTORS), folder / bundle.FAISS_INDEX)
-        self._segments.append(SegmentEntry(name=name, rows=writer.rows, index_kind=INDEX_KIND))
+        planned = plan(writer.rows, self._width, resources_at(folder), self._wishes)
+        index = write_index(
+            open_vectors(folder / bundle.VECTORS),
+            folder / bundle.FAISS_INDEX,
+            planned.kind,
+            recall=self._wishes.recall,
+        )
+        self._segments.append(SegmentEntry(name=name, rows=writer.rows, index=index))
         return writer.rows
 
     def renumber_neighbours(self, lists: NeighbourLists, kept: Int64Array) -> None:
@@ -103,6 +114,7 @@ class Draft:
             update={
                 "parent": None if parent is None else int(parent.name),
                 "segments": tuple(self._segments),
+                "wishes": self._wishes,
                 "deleted": len(deleted),
             }
         )

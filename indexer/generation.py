@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer import bundle
-from indexer.ann import ExactIndex, Nearest, merge_nearest
+from indexer.ann import Nearest, Selection, VectorIndex, merge_nearest, open_index
 from indexer.crop_table import CropTable
 from indexer.manifest import IndexManifest
 from indexer.neighbours import NeighbourLists, ReverseLists, open_lists, reverse_lists
@@ -36,21 +36,21 @@ class Generation:
         self.deleted = _read_deleted(folder / bundle.DELETED, manifest)
         names = [entry.name for entry in manifest.segments]
         self.segments = [Segment(folder / name) for name in names]
-        self.indexes = [
-            ExactIndex.open(folder / name / bundle.FAISS_INDEX, folder / name / bundle.VECTORS)
-            for name in names
+        self.indexes: list[VectorIndex] = [
+            open_index(
+                folder / entry.name / bundle.FAISS_INDEX,
+                folder / entry.name / bundle.VECTORS,
+                entry.index,
+            )
+            for entry in manifest.segments
         ]
         self.crops = CropTable(
             *(folder / name / bundle.CROPS for name in names), deleted=self.deleted
         )
         self._starts = np.cumsum([0, *(segment.size for segment in self.segments)])
         self._check()
-        self._alive = [
-            self._within(number, np.delete(np.arange(self.crops.size), self.deleted))
-            if len(self._within(number, self.deleted))
-            else None
-            for number in range(len(self.segments))
-        ]
+        # Kept, for each makes a bitmap when it is first searched with.
+        self._alive = [self._alive_of(number) for number in range(len(self.segments))]
 
     @property
     def size(self) -> int:
@@ -65,8 +65,8 @@ class Generation:
         """
         found = []
         for number, index in enumerate(self.indexes):
-            rows = self._alive[number] if selected is None else self._within(number, selected)
-            nearest = index.search(query, limit, rows)
+            rows = None if selected is None else self._within(number, selected)
+            nearest = index.search(query, limit, self._alive[number] if rows is None else rows)
             found.append((int(self._starts[number]), nearest))
         return merge_nearest(found, limit)
 
@@ -114,6 +114,15 @@ class Generation:
         first, last = np.searchsorted(rows, [start, end])
         own: Int64Array = rows[first:last] - start
         return own
+
+    def _alive_of(self, number: int) -> Selection | None:
+        """Return which rows of a segment are not deleted; None where all are there."""
+        gone = self._within(number, self.deleted)
+        if not len(gone):
+            return None
+        mask = np.ones(self.segments[number].size, bool)
+        mask[gone] = False
+        return Selection.of_mask(mask)
 
     def _check(self) -> None:
         width = self.manifest.embedding_width

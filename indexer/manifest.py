@@ -6,11 +6,12 @@ from typing import Literal
 
 from pydantic import Field
 
+from indexer.ann.description import IndexDescription
+from indexer.wishes import IndexWishes
 from models.card import ImagePreprocessing, ModelCard
 from models.parts import PartFormat
 from models.schema import Schema
 
-IndexKind = Literal["scalar-fp16"]
 Change = Literal["build", "add", "delete", "compact", "rollback"]
 
 
@@ -79,7 +80,7 @@ class SegmentEntry(Schema):
 
     name: str = Field(pattern=r"^[0-9]{6,}$")
     rows: int = Field(ge=1)
-    index_kind: IndexKind
+    index: IndexDescription
 
 
 class IndexManifest(Schema):
@@ -89,7 +90,7 @@ class IndexManifest(Schema):
     whose rows a rollback brought back. ``source`` is where the crops of the latest build or
     addition came from. ``parts`` is how the vectors of a second stage are stored, None where there
     are none. ``neighbours`` others are on each crop's list of those that look most like it.
-    ``deleted`` rows of the segments are no longer found.
+    ``wishes`` chose the kind of each segment's index. ``deleted`` rows of the segments are no longer found.
     """
 
     schema_version: Literal[2] = 2
@@ -105,6 +106,7 @@ class IndexManifest(Schema):
     embedding_width: int = Field(ge=1)
     parts: PartFormat | None = None
     neighbours: int = Field(default=0, ge=0)
+    wishes: IndexWishes = IndexWishes()
     segments: tuple[SegmentEntry, ...]
     deleted: int = Field(default=0, ge=0)
     counts: Counts
@@ -115,7 +117,7 @@ class IndexManifest(Schema):
     @property
     def index_kind(self) -> str:
         """How the segments are searched: each kind once."""
-        return ", ".join(dict.fromkeys(segment.index_kind for segment in self.segments))
+        return ", ".join(dict.fromkeys(segment.index.kind for segment in self.segments))
 
     @property
     def rows(self) -> int:

@@ -1,5 +1,6 @@
 """Whether a model may compute in bf16: only where that leaves its vectors as they are."""
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -43,6 +44,16 @@ def first_images(source: CropSource, count: int = CROPS_COMPARED) -> list[Image.
             except CropUnreadable:  # the build itself says why
                 continue
     return images
+
+
+def encode_rate(encoder: PersonEncoder, images: Sequence[Image.Image]) -> float | None:
+    """Return how many crops a second an encoder does; None without crops to time it with."""
+    if not images:
+        return None
+    encoder.encode_images(images)  # the first call also allocates
+    began = time.perf_counter()
+    encoder.encode_images(images)
+    return len(images) / (time.perf_counter() - began)
 
 
 def parity_checked(

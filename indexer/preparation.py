@@ -12,6 +12,7 @@ from indexer.journal import SHARD_CROPS
 from indexer.metadata import NO_METADATA, Metadata, read_metadata
 from indexer.sources.entries import SUFFIXES, CropSource, Quarantined
 from indexer.sources.locations import open_source
+from indexer.wishes import DEFAULT_WISHES, IndexWishes
 from models.errors import GalleryEmpty, first_few
 from models.parts import PartFormat
 from models.schema import Schema
@@ -26,7 +27,8 @@ class BuildOptions(Schema):
     where it is None. ``workers`` threads decode. ``copy_contents`` keeps the originals' bytes in
     the index; None does so where they could not be read again. ``parts`` is how to store the
     vectors of the model's second stage, None not to. ``neighbours`` crops are listed for each that
-    look most like it. ``shard_crops`` are encoded between two points from which a build can go on.
+    look most like it. ``wishes`` choose the kind of index. ``shard_crops`` are encoded between two
+    points from which a build can go on.
     """
 
     model_source: str = "default"
@@ -37,6 +39,7 @@ class BuildOptions(Schema):
     copy_contents: bool | None = None
     parts: PartFormat | None = None
     neighbours: int = Field(default=0, ge=0, le=100)
+    wishes: IndexWishes = DEFAULT_WISHES
     shard_crops: int = Field(default=SHARD_CROPS, ge=1)
 
 

@@ -9,7 +9,7 @@ from indexer.build import BuildReport
 from indexer.deletion import Deletion, Traces
 from indexer.doctor import Finding
 from indexer.evaluation import IndexFigures
-from indexer.manifest import Counts, IndexManifest
+from indexer.manifest import Counts, IndexManifest, SegmentEntry
 from indexer.retention import Cleared, Republished
 from indexer.verification import Verification
 from models.errors import first_few
@@ -38,6 +38,9 @@ def build_lines(index: Path, report: BuildReport) -> Iterator[str]:
         if counts.quarantined > _SHOWN:
             yield f"  and {counts.quarantined - _SHOWN:,} more"
     if report.published:
+        newest = manifest.segments[-1] if manifest.segments else None
+        if newest is not None and newest.index.queries:
+            yield f"Segment {newest.name}: {_index_words(newest)}."
         yield f"Generation {manifest.generation} of {str(index)!r} is published."
     else:
         yield f"Nothing changed: generation {manifest.generation} of {str(index)!r} stays."
@@ -199,7 +202,7 @@ def info_lines(folder: Path, manifest: IndexManifest, others: Sequence[int]) -> 
     yield f"fingerprint  {manifest.model.fingerprint}"
     yield f"vectors      width {manifest.embedding_width}, precision {manifest.precision}"
     for segment in manifest.segments:
-        yield f"segment      {segment.name}: {segment.rows:,} rows, index {segment.index_kind}"
+        yield f"segment      {segment.name}: {segment.rows:,} rows, {_index_words(segment)}"
     yield f"deleted      {manifest.deleted:,} rows, on disk until compact and gc"
     yield f"size         {_size_bytes(manifest) / 2**20:,.1f} MiB"
     for canary in manifest.canaries:
@@ -267,6 +270,16 @@ def _skipped_lines(counts: Counts) -> Iterator[str]:
 
 def _generation_object(index: Path, folder: Path, manifest: IndexManifest) -> dict[str, JsonValue]:
     return {"index": str(index), "generation": manifest.generation, "folder": str(folder)}
+
+
+def _index_words(segment: SegmentEntry) -> str:
+    index = segment.index
+    if not index.queries:
+        return f"index {index.kind}, exact"
+    return (
+        f"index {index.kind}, recall@10 {index.recall:.3f} measured with {index.queries} queries "
+        "as far from the crops as descriptions are"
+    )
 
 
 def _origin(manifest: IndexManifest) -> str:

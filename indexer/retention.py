@@ -53,7 +53,7 @@ def compact(index: Path) -> Republished:
         bundle.check_files(folder, manifest)
         parent = Generation(folder, manifest)
         try:
-            draft = Draft(site, manifest.embedding_width)
+            draft = Draft(site, manifest.embedding_width, manifest.wishes)
             rows = parent.crops.rows
             draft.write_segment((parent.stored(int(row)) for row in rows), parent.crops.extra_types)
             if parent.neighbours is not None:
@@ -93,7 +93,7 @@ def roll_back(index: Path, generation: int | None = None) -> Republished:
         folder = index / bundle.GENERATIONS / bundle.generation_name(number)
         manifest = bundle.read_generation_manifest(folder)
         bundle.check_files(folder, manifest)
-        draft = Draft(site, manifest.embedding_width)
+        draft = Draft(site, manifest.embedding_width, manifest.wishes)
         draft.take_segments(folder, manifest)
         changed = _changed(manifest, "rollback").model_copy(update={"restores": number})
         deleted = np.load(folder / bundle.DELETED)

@@ -9,7 +9,6 @@ import numpy as np
 from PIL import Image
 
 from indexer import bundle
-from indexer.ann import ROUNDING_ERROR
 from indexer.decoding import crop_id
 from indexer.generation import Generation
 from indexer.local_gallery import LocalGallery
@@ -121,7 +120,7 @@ def _search_problems(generation: Generation, rows: list[int]) -> Iterator[str]:
         if abs(best - 1) > 2 * _UNIT_TOLERANCE:
             yield f"row {row}: the best score for its own vector is {best:.4f}, not 1"
         index = generation.indexes[generation.segments.index(segment)]
-        if np.abs(index.stored(own) - vector).max() > ROUNDING_ERROR:
+        if len(index.disagreeing(np.array([own]))):
             yield f"row {row}: {bundle.FAISS_INDEX} and {bundle.VECTORS} hold different vectors"
 
 

@@ -15,8 +15,8 @@ def test_a_manifest_survives_being_written_and_read(built: BuildReport) -> None:
     [
         {"schema_version": 3},
         {"generation": 0},
-        {"segments": [{"name": "000001", "rows": 5, "index_kind": "guess"}]},
-        {"segments": [{"name": "../a", "rows": 5, "index_kind": "scalar-fp16"}]},
+        {"segments": [{"name": "000001", "rows": 5, "index": {"kind": "guess"}}]},
+        {"segments": [{"name": "../a", "rows": 5, "index": {"kind": "scalar-fp16"}}]},
         {"counts": {"found": -1, "indexed": 0, "quarantined": 0}},
         {"files": {"a": {"size_bytes": 1, "sha256": "short"}}},
         {"surprise": True},

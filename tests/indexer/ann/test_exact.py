@@ -5,33 +5,16 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from indexer import ann
-from indexer.ann import ExactIndex, write_index
+from indexer.ann import ExactIndex, Selection, exact, ranking, write_index
 from models.contracts import Float32Array
 from models.errors import BundleDamaged
-
-WIDTH = 32
-
-
-def unit_rows(count: int, seed: int = 0) -> Float32Array:
-    rows = np.random.default_rng(seed).standard_normal((count, WIDTH)).astype(np.float32)
-    unit: Float32Array = rows / np.linalg.norm(rows, axis=1, keepdims=True)
-    return unit
+from tests.indexer.ann.vectors import WIDTH, by_hand, unit_rows
 
 
 def opened(folder: Path, vectors: Float32Array) -> ExactIndex:
     np.save(folder / "vectors.npy", vectors)
     write_index(vectors, folder / "index.faiss")
     return ExactIndex.open(folder / "index.faiss", folder / "vectors.npy")
-
-
-def by_hand(vectors: Float32Array, query: Float32Array, limit: int) -> list[int]:
-    """Sort all rows by the plain float64 product, ties by row."""
-    scores = [
-        float(np.float32(sum(float(a) * float(b) for a, b in zip(row, query, strict=True))))
-        for row in vectors
-    ]
-    return sorted(range(len(vectors)), key=lambda row: (-scores[row], row))[:limit]
 
 
 @pytest.mark.parametrize("limit", [1, 7, 200, 1500])
@@ -57,7 +40,7 @@ def test_rows_closer_than_half_precision_can_tell_are_ranked_right(tmp_path: Pat
 def test_equal_rows_keep_their_order_even_across_the_limit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ann, "_ROWS_PER_PRODUCT", 64)
+    monkeypatch.setattr(ranking, "_ROWS_PER_PRODUCT", 64)
     vectors = unit_rows(900)
     vectors[100:700] = vectors[5]
     found = opened(tmp_path, vectors).search(vectors[5], 50)
@@ -128,7 +111,7 @@ def selection(size: int, share: float, seed: int) -> npt.NDArray[np.int64]:
 def test_only_selected_rows_answer_and_as_many_as_wanted_if_there_are(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, share: float, small: int
 ) -> None:
-    monkeypatch.setattr(ann, "SMALL_SELECTION", small)
+    monkeypatch.setattr(exact, "SMALL_SELECTION", small)
     vectors = unit_rows(1500)
     index = opened(tmp_path, vectors)
     chosen = selection(1500, share, seed=4)
@@ -145,10 +128,25 @@ def test_only_selected_rows_answer_and_as_many_as_wanted_if_there_are(
 def test_selected_rows_that_are_nearly_equal_are_ranked_right(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ann, "SMALL_SELECTION", 0)
+    monkeypatch.setattr(exact, "SMALL_SELECTION", 0)
     query = unit_rows(1)[0]
     vectors = query + unit_rows(400, seed=2) * np.float32(2e-4)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     chosen = selection(400, 0.5, seed=6)
     rows = opened(tmp_path, vectors).search(query, 10, chosen).rows
     assert rows.tolist() == [int(chosen[place]) for place in by_hand(vectors[chosen], query, 10)]
+
+
+def test_a_row_whose_copy_differs_is_found(tmp_path: Path) -> None:
+    vectors = unit_rows(50)
+    opened(tmp_path, vectors)
+    vectors[7], vectors[9] = -vectors[7], vectors[10]
+    np.save(tmp_path / "vectors.npy", vectors)
+    index = ExactIndex.open(tmp_path / "index.faiss", tmp_path / "vectors.npy")
+    assert index.disagreeing(np.arange(50)).tolist() == [7, 9]
+
+
+def test_a_selection_of_another_index_is_an_error(tmp_path: Path) -> None:
+    index = opened(tmp_path, unit_rows(50))
+    with pytest.raises(ValueError, match="rows of 40 are selected, the index has 50"):
+        index.search(unit_rows(1)[0], 3, Selection(np.arange(3), 40))
