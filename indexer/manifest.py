@@ -90,7 +90,8 @@ class IndexManifest(Schema):
     whose rows a rollback brought back. ``source`` is where the crops of the latest build or
     addition came from. ``parts`` is how the vectors of a second stage are stored, None where there
     are none. ``neighbours`` others are on each crop's list of those that look most like it.
-    ``wishes`` chose the kind of each segment's index. ``deleted`` rows of the segments are no longer found.
+    ``wishes`` chose the kind of each segment's index. ``deleted`` rows of the segments are no
+    longer found.
     """
 
     schema_version: Literal[2] = 2
