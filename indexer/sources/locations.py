@@ -82,7 +82,7 @@ def _shards_in(folder: Path) -> list[Path]:
         for entry in entries:
             if entry.name.startswith("."):
                 continue
-            if is_image(entry.name) or entry.is_dir():
+            if is_image(entry.name) or entry.is_dir(follow_symlinks=False):
                 return []  # tables beside crops are their metadata, not crops
             if suffix_of(entry.name):
                 found.append(folder / entry.name)

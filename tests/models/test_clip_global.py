@@ -170,6 +170,7 @@ def test_bfloat16_is_near_and_keeps_norms_and_embeddings(
     irra_folder: Path, recorded: dict[str, Any]
 ) -> None:
     encoder = load_clip(irra_folder, "bf16")
+    assert encoder.precision == "bf16"
     state = encoder.towers.state_dict()
     assert state["visual.conv1.weight"].dtype is torch.bfloat16
     assert state["text.transformer.resblocks.0.attn.in_proj_weight"].dtype is torch.bfloat16

@@ -88,6 +88,8 @@ def test_auto_precision_is_fp32_and_bf16_is_near(model: Path) -> None:
     assert np.array_equal(load_model(model, "auto").encode_images(images), exact)
     reduced = load_model(model, "bf16").encode_images(images)
     assert (reduced * exact).sum(1).min() > 0.999
+    precisions = [load_model(model, asked).precision for asked in ("auto", "fp32", "bf16")]
+    assert precisions == ["fp32", "fp32", "bf16"]
 
 
 def test_unknown_precision_is_refused(model: Path) -> None:

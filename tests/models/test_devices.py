@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from models.devices import choose_device, choose_dtype
+from models.devices import choose_device, choose_dtype, number_format
 from models.errors import ConfigurationInvalid
 
 
@@ -22,6 +22,11 @@ def test_precisions_are_types() -> None:
     assert choose_dtype("fp32", cpu) is torch.float32
     assert choose_dtype("bf16", cpu) is torch.bfloat16
     assert choose_dtype("auto", cpu) in (torch.float32, torch.bfloat16)
+
+
+def test_types_have_the_names_of_precisions() -> None:
+    assert number_format(torch.float32) == "fp32"
+    assert number_format(torch.bfloat16) == "bf16"
 
 
 @pytest.mark.parametrize("precision", ["fp16", "", "float32"])

@@ -143,6 +143,7 @@ def test_special_words_in_a_query_are_ordinary_text(tiny: str) -> None:
 def test_bfloat16_is_near(tiny: str) -> None:
     full = load_encoder(tiny, device="cpu", precision="fp32")
     rounded = load_encoder(tiny, device="cpu", precision="bf16")
+    assert (full.precision, rounded.precision) == ("fp32", "bf16")
     for one, other in (
         (full.encode_images(crops()), rounded.encode_images(crops())),
         (full.encode_texts(TEXTS), rounded.encode_texts(TEXTS)),

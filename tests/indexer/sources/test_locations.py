@@ -150,6 +150,12 @@ def test_a_folder_without_anything_is_a_folder_of_no_crops(tmp_path: Path) -> No
     assert open_source(str(tmp_path)).count() == 0
 
 
+def test_a_link_that_leads_round_in_a_loop_does_not_hide_the_archives(tmp_path: Path) -> None:
+    pack(tmp_path / "x.tar", {"a.png": RED})
+    (tmp_path / "loop").symlink_to("loop")
+    assert list(entries_of(open_source(str(tmp_path)))) == ["x.tar/a.png"]
+
+
 @pytest.mark.timeout(10)
 def test_a_pipe_is_no_source(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "x.tar")

@@ -83,6 +83,13 @@ def test_a_published_file_becomes_an_encoder_of_the_recorded_rows(
     assert np.abs(loaded.encode_texts(texts) - encoder.encode_texts(texts)).max() <= 1e-6
 
 
+def test_a_loaded_model_tells_the_precision_of_its_convolutions(
+    published: Path, loaded: PersonEncoder
+) -> None:
+    assert loaded.precision == "fp32"
+    assert load_encoder(published, device="cpu", precision="bf16").precision == "bf16"
+
+
 def test_a_loaded_model_scores_by_the_phrases_it_finds(loaded: PersonEncoder) -> None:
     scorer = loaded.part_scorer
     assert scorer is not None

@@ -147,6 +147,7 @@ def test_bf16_is_near_and_keeps_norms_and_heads(
 ) -> None:
     reduced = load_encoder(published, device="cpu", precision="bf16")
     assert isinstance(reduced, NafsEncoder)
+    assert (encoder.precision, reduced.precision) == ("fp32", "bf16")
     types = {name: str(tensor.dtype) for name, tensor in reduced.network.state_dict().items()}
     assert types["image_model.layer2.0.conv1.weight"] == "torch.bfloat16"
     assert types["image_model.layer2.0.bn1.weight"] == "torch.float32"
