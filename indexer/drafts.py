@@ -31,16 +31,29 @@ class Draft:
         self._known: dict[str, StoredFile] = {}
         (site.folder / bundle.QUARANTINE).touch()
 
-    def take_segments(self, folder: Path, manifest: IndexManifest) -> None:
-        """Have all segments of another generation.
+    def take_segments(
+        self, folder: Path, manifest: IndexManifest, deleted: Int64Array
+    ) -> Int64Array:
+        """Have all segments of another generation that hold a row which is not deleted.
+
+        Returns:
+            The rows of those segments that are deleted, in ascending order.
 
         Raises:
             OSError: If the disk fails.
         """
+        remaining: list[Int64Array] = [NOTHING_DELETED]
+        start, taken = 0, 0
         for entry in manifest.segments:
-            link_segment(folder, self.site, entry.name)
-            self._segments.append(entry)
+            first, last = np.searchsorted(deleted, [start, start + entry.rows])
+            if last - first < entry.rows:
+                link_segment(folder, self.site, entry.name)
+                self._segments.append(entry)
+                remaining.append(deleted[first:last] - start + taken)
+                taken += entry.rows
+            start += entry.rows
         self._known |= {name: file for name, file in manifest.files.items() if name.count("/") == 1}
+        return np.concatenate(remaining)
 
     def write_segment(self, crops: Iterable[StoredCrop], extra_types: dict[str, ColumnType]) -> int:
         """Write a new segment and its index; return its number of rows, 0 where there is none.

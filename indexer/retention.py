@@ -7,12 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from indexer import bundle
-from indexer.deletion import require_parent
 from indexer.drafts import NOTHING_DELETED, Draft, read_canary_queries
 from indexer.generation import Generation
 from indexer.journal import remove_journal
 from indexer.manifest import Change, Counts, IndexManifest
-from indexer.publishing import building_site
+from indexer.publishing import changing_site
 from models.errors import ConfigurationInvalid
 
 
@@ -44,8 +43,7 @@ def compact(index: Path) -> Republished:
         BundleError: If another process is at work on the index.
         OSError: If the disk is full or fails; the generation before stays published.
     """
-    with building_site(index) as site:
-        folder = require_parent(index, site.parent)
+    with changing_site(index) as (site, folder):
         manifest = bundle.read_generation_manifest(folder)
         if len(manifest.segments) <= 1 and not manifest.deleted:
             return Republished(manifest, folder, published=False)
@@ -77,8 +75,7 @@ def roll_back(index: Path, generation: int | None = None) -> Republished:
         BundleError: If another process is at work on the index.
         OSError: If the disk fails; the generation before stays published.
     """
-    with building_site(index) as site:
-        current = require_parent(index, site.parent)
+    with changing_site(index) as (site, current):
         number = generation if generation is not None else _parent_of(current)
         there = [int(folder.name) for folder in bundle.generation_folders(index)]
         if number is None or number not in there or number == int(current.name):
@@ -92,9 +89,8 @@ def roll_back(index: Path, generation: int | None = None) -> Republished:
         manifest = bundle.read_generation_manifest(folder)
         bundle.check_files(folder, manifest)
         draft = Draft(site, manifest.embedding_width)
-        draft.take_segments(folder, manifest)
+        deleted = draft.take_segments(folder, manifest, np.load(folder / bundle.DELETED))
         changed = _changed(manifest, "rollback").model_copy(update={"restores": number})
-        deleted = np.load(folder / bundle.DELETED)
         finished, published = draft.finish(changed, deleted, read_canary_queries(folder))
     return Republished(finished, published, published=True)
 
@@ -116,10 +112,10 @@ def clear(index: Path, keep: int) -> Cleared:
         raise ConfigurationInvalid(
             f"keep is {keep}: the published generation always stays, so >= 1"
         )
-    with building_site(index) as site:
-        current = require_parent(index, site.parent)
+    with changing_site(index) as (_, current):
         older = [folder for folder in bundle.generation_folders(index) if folder != current]
-        kept = older[len(older) - (keep - 1) :] if keep > 1 else []
+        # Counted from the end: there may be fewer than shall be kept.
+        kept = older[max(0, len(older) - (keep - 1)) :]
         removed = [folder for folder in older if folder not in kept]
         freed = _held_alone(removed)
         for folder in removed:
