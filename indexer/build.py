@@ -11,6 +11,7 @@ import numpy as np
 from indexer import bundle
 from indexer.canaries import encode_canaries
 from indexer.changes import Changes, decide, stored_rows
+from indexer.column_types import changed_types, merged_types, require_same_types, types_of
 from indexer.decoding import crop_id, silent_pillow
 from indexer.drafts import NOTHING_DELETED, Draft
 from indexer.embedding import EmbeddedCrop, KnownCrop, embed_crops
@@ -27,7 +28,7 @@ from indexer.preparation import (
 )
 from indexer.progress import Progress, ProgressListener
 from indexer.publishing import BuildingSite, building_site
-from indexer.records import ColumnType, Crop
+from indexer.records import Crop
 from indexer.segments import StoredCrop
 from indexer.sources.entries import Quarantined
 from models.contracts import PersonEncoder
@@ -39,7 +40,7 @@ class BuildReport:
     """What became of a build; ``quarantined`` holds the first of the refused files.
 
     ``published`` is False where the gallery was up to date and the generation is the one before.
-    ``resumed`` crops had been encoded before, by a build that did not end.
+    ``resumed`` of the encoded crops are of a build that did not end.
     """
 
     manifest: IndexManifest
@@ -70,7 +71,7 @@ def build(
         GalleryEmpty: If no crop can be indexed; nothing is published then.
         CheckpointMismatch: If the encoder's vectors are not those its card promises.
         EncoderMismatch: If the gallery is of another model.
-        BundleError: If another process is at work on ``index``.
+        BundleError: If another process is at work on ``index``, or a newer program made it.
         OSError: If the disk fails; the generation before stays published.
     """
     return run_build(prepare_build(crops, index, options), encoder, on_progress)
@@ -113,6 +114,11 @@ class _Build:
         self._tell = tell
         self._warnings: list[str] = []
         self._parent = self._open_parent()
+        self._types_before = {} if self._parent is None else self._parent.crops.extra_types
+        given = types_of(prepared.metadata, prepared.source.extra_types)
+        self._types = merged_types(self._types_before, given)
+        if prepared.change == "add":
+            require_same_types(self._types_before, self._types)
         self._draft = Draft(site, encoder.card.embedding_width, prepared.options.wishes)
         self._listing = Listing(prepared.metadata, site.folder / bundle.QUARANTINE)
 
@@ -128,6 +134,11 @@ class _Build:
         )
         index, width = self._prepared.index, card.embedding_width
         with Journal(index, header, width, options.shard_crops) as journal:
+            if journal.discarded:
+                self._warnings.append(
+                    "what a build that did not end had encoded is not used: it was of another "
+                    "model, precision, batch size or choice of copies"
+                )
             self._encode(journal)
             journal.flush()
             self._check_found()
@@ -136,7 +147,8 @@ class _Build:
             self._tell(Progress("publishing", 0, total, self._listing.quarantined))
             manifest, folder, published = self._publish(changes, journal.stored)
             self._tell(Progress("publishing", total, total, self._listing.quarantined))
-            resumed = journal.resumed
+            encoded = (row.content_sha256 for row in changes.new if row.row is None)
+            resumed = sum(map(journal.is_resumed, encoded))
         remove_journal(index)
         return BuildReport(
             manifest=manifest,
@@ -201,7 +213,8 @@ class _Build:
         def is_known(content_sha256: str) -> bool:
             if content_sha256 in journal:
                 return True
-            return parent is not None and parent.find(crop_id(content_sha256)) is not None
+            found = None if parent is None else parent.find(crop_id(content_sha256))
+            return found is not None and not self._lacks_content(found[0])
 
         batches = embed_crops(
             source.entries(),
@@ -236,33 +249,53 @@ class _Build:
                 "nothing was published."
             )
 
+    def _lacks_content(self, row: int) -> bool:
+        """Say whether a row of the parent has no copy of its original, where one is asked for."""
+        if self._parent is None or not self._prepared.copies:
+            return False
+        segment, own = self._parent.place(row)
+        return not segment.contents.read(own)
+
     def _decide(self) -> Changes:
-        parent = None if self._parent is None else self._parent.crops
-        return decide(parent, self._listing, self._prepared.source.root, self._prepared.change)
+        return decide(
+            None if self._parent is None else self._parent.crops,
+            self._listing,
+            self._prepared.source.root,
+            self._prepared.change,
+            encoded_again=self._lacks_content,
+            may_stay=not changed_types(self._types_before, self._types),
+        )
 
     def _publish(
         self, changes: Changes, encoded: Callable[[str], StoredCrop]
     ) -> tuple[IndexManifest, Path, bool]:
         parent, root = self._parent, self._prepared.source.root
         manifest = self._manifest(changes)
-        if parent is not None and _is_up_to_date(parent.manifest, manifest, changes):
+        if parent is not None and self._is_up_to_date(parent, manifest, changes):
             return parent.manifest, parent.folder, False
         deleted = NOTHING_DELETED
         if parent is not None:
-            self._draft.take_segments(parent.folder, parent.manifest)
             deleted = np.union1d(parent.deleted, changes.deleted)
+            deleted = self._draft.take_segments(parent.folder, parent.manifest, deleted)
         rows = stored_rows(changes, root, encoded, None if parent is None else parent.stored)
-        self._draft.write_segment(rows, self._extra_types())
+        self._draft.write_segment(rows, self._types)
         queries = encode_canaries(self._encoder)
         finished, folder = self._draft.finish(manifest, deleted, queries)
         return finished, folder, True
 
-    def _extra_types(self) -> dict[str, ColumnType]:
-        """Return the free columns of all new rows: of the parent's that come again, too."""
-        before = {} if self._parent is None else self._parent.crops.extra_types
-        return {
-            **before, **self._prepared.source.extra_types, **self._prepared.metadata.extra_types,
-        }  # fmt: skip
+    def _is_up_to_date(self, parent: Generation, manifest: IndexManifest, changes: Changes) -> bool:
+        """Tell whether a new generation would say nothing that the one before does not."""
+        before = parent.manifest
+        quarantines = [folder / bundle.QUARANTINE for folder in (parent.folder, self._site.folder)]
+        return (
+            not changes.new
+            and not len(changes.deleted)
+            and all(
+                getattr(before, name) == getattr(manifest, name)
+                for name in ("name", "model", "source", "neighbours", "wishes")
+            )
+            and quarantines[0].read_bytes() == quarantines[1].read_bytes()
+        )
 
     def _manifest(self, changes: Changes) -> IndexManifest:
         prepared, card = self._prepared, self._encoder.card
@@ -290,6 +323,7 @@ class _Build:
             embedding_width=card.embedding_width,
             parts=prepared.options.parts,
             neighbours=prepared.options.neighbours,
+            wishes=prepared.options.wishes,
             segments=(),
             counts=self._counts(changes),
             metadata_columns=tuple(dict.fromkeys(columns)),
@@ -359,18 +393,6 @@ def _check_same_model(index: Path, manifest: IndexManifest, encoder: PersonEncod
         f"{card.name!r} ({card.fingerprint()[:12]}): vectors of two models cannot be compared. "
         f"Name that one by --model {before.source}, or build beside it with --index and another "
         "folder, and serve that one when it is done"
-    )
-
-
-def _is_up_to_date(parent: IndexManifest, manifest: IndexManifest, changes: Changes) -> bool:
-    """Tell whether a new generation would say nothing that the one before does not."""
-    return (
-        not changes.new
-        and not len(changes.deleted)
-        and (parent.name, parent.model, parent.source)
-        == (manifest.name, manifest.model, manifest.source)
-        and parent.neighbours == manifest.neighbours
-        and parent.counts.quarantined == manifest.counts.quarantined
     )
 
 

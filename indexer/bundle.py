@@ -17,12 +17,13 @@
 import hashlib
 import json
 import re
+from collections.abc import Collection
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from indexer.manifest import IndexManifest, StoredFile
-from models.errors import BundleDamaged, BundleNotFound, ConfigurationInvalid
+from models.errors import BundleDamaged, BundleError, BundleNotFound, ConfigurationInvalid
 
 CURRENT = "CURRENT"
 GENERATIONS = "generations"
@@ -113,7 +114,8 @@ def read_generation_manifest(folder: Path) -> IndexManifest:
     """Read the manifest of one generation.
 
     Raises:
-        BundleDamaged: If it is missing, broken, or of another schema version.
+        BundleDamaged: If it is missing, broken, or of an older schema version.
+        BundleError: If it is of a newer schema version.
     """
     path = folder / MANIFEST
     try:
@@ -125,11 +127,18 @@ def read_generation_manifest(folder: Path) -> IndexManifest:
 
 
 def _check_version(path: Path, version: object) -> None:
+    """Refuse what another version of this program has written.
+
+    Raises:
+        BundleDamaged: If it is an older version, or none.
+        BundleError: If it is a newer one.
+    """
     own = IndexManifest.model_fields["schema_version"].default
     if version == own:
         return
     if isinstance(version, int) and version > own:
-        raise BundleDamaged(
+        # Not damage: a build must not go over what a newer program made.
+        raise BundleError(
             f"{path} has schema version {version}, this program reads {own}: install the newer "
             "version of this program that wrote it"
         )
@@ -145,12 +154,21 @@ def read_manifest(index: Path) -> IndexManifest:
     Raises:
         BundleNotFound: If nothing is published there.
         BundleDamaged: If the pointer or the manifest cannot be read.
+        BundleError: If the manifest is of a newer schema version.
     """
     return read_generation_manifest(published_generation(index))
 
 
-def damaged_files(folder: Path, manifest: IndexManifest) -> list[str]:
-    """Return what is wrong with each file of a generation: one message for each, best none."""
+def damaged_files(
+    folder: Path, manifest: IndexManifest, only: Collection[str] | None = None
+) -> list[str]:
+    """Return what is wrong with each file of a generation: one message for each, best none.
+
+    Args:
+        folder: The generation.
+        manifest: What it should be.
+        only: Names of the files to read; None is all.
+    """
     expected_names = [
         *GENERATION_FILES,
         *(f"{segment.name}/{name}" for segment in manifest.segments for name in SEGMENT_FILES),
@@ -159,6 +177,8 @@ def damaged_files(folder: Path, manifest: IndexManifest) -> list[str]:
         f"{name} is not in the manifest" for name in expected_names if name not in manifest.files
     ]
     for name, expected in manifest.files.items():
+        if only is not None and name not in only:
+            continue
         try:
             actual = measure_file(folder / name)
         except OSError as error:
@@ -173,13 +193,13 @@ def damaged_files(folder: Path, manifest: IndexManifest) -> list[str]:
     return problems
 
 
-def check_files(folder: Path, manifest: IndexManifest) -> None:
-    """Compare size and SHA-256 of every file with the manifest.
+def check_files(folder: Path, manifest: IndexManifest, only: Collection[str] | None = None) -> None:
+    """Compare size and SHA-256 of every file with the manifest, or of ``only`` some.
 
     Raises:
         BundleDamaged: If a file is missing or differs.
     """
-    problems = damaged_files(folder, manifest)
+    problems = damaged_files(folder, manifest, only)
     if problems:
         raise BundleDamaged(
             f"{folder} is damaged: {'; '.join(problems)}. Go back with python -m indexer rollback, "

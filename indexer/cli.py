@@ -227,14 +227,16 @@ def delete(
     ] = None,
     where: Annotated[
         list[str] | None,
-        typer.Option(help="camera=c1,c2 or captured_at<2024-05-01; several must all hold."),
+        typer.Option(
+            help="camera=c1,c2 or captured_at<2024-05-01; several, and --older-than, must all hold."
+        ),
     ] = None,
     older_than: Annotated[
         str | None, typer.Option(help="Captured before: 30d, 12h, or a time.")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Let crops be found no longer: those named, those that meet a filter, those too old.
+    """Let crops be found no longer: those named by --id, and those that meet all else given.
 
     Their rows stay on disk until compact and gc; verify --absent proves that they are gone.
     """
@@ -253,7 +255,7 @@ def delete(
 
 @app.command(name="compact")
 def compact_(*, index: IndexOption, as_json: JsonOption = False) -> None:
-    """Merge all segments into one, without the rows that are deleted."""
+    """Merge all segments into one, without the rows that are deleted, indexed by its size."""
     with one_line_errors(as_json=as_json):
         done = compact(index)
         _tell(

@@ -1,7 +1,9 @@
 """Take crops out of a gallery, and make sure that nothing of them is left."""
 
+import mmap
 from dataclasses import dataclass
 from datetime import datetime
+from functools import reduce
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +13,15 @@ from indexer.drafts import Draft, read_canary_queries
 from indexer.filters import Condition, Filters
 from indexer.generation import Generation, Int64Array
 from indexer.manifest import Counts, IndexManifest
-from indexer.publishing import building_site
-from models.errors import BundleError, BundleNotFound, ConfigurationInvalid, first_few
+from indexer.publishing import changing_site
+from models.errors import BundleError, ConfigurationInvalid, first_few
+
+_ID_DIGITS = 20
 
 
 @dataclass(frozen=True)
 class Selection:
-    """Which crops to take out: by id, by what is known of them, by age; all that meet any."""
+    """Which crops to take out: those of ``ids``, and those that meet all else that is given."""
 
     ids: tuple[str, ...] = ()
     filters: Filters | None = None
@@ -43,15 +47,18 @@ def delete_crops(index: Path, selection: Selection) -> Deletion:
         ConfigurationInvalid: If nothing is selected by, an id is unknown, or a filter cannot be
             applied; nothing is taken out then.
         BundleNotFound: If nothing is published there.
-        BundleDamaged: If the published generation cannot be read.
+        BundleDamaged: If the published generation cannot be read, or its tables are not what
+            their checksums say.
         BundleError: If another process is at work on the index.
         OSError: If the disk fails; the generation before stays published.
     """
     if not selection.ids and selection.filters is None and selection.older_than is None:
         raise ConfigurationInvalid("nothing to delete: name ids, a filter, or an age")
-    with building_site(index) as site:
-        folder = require_parent(index, site.parent)
+    with changing_site(index) as (site, folder):
         manifest = bundle.read_generation_manifest(folder)
+        # What is written again gets a new checksum, which must not vouch for damaged bytes.
+        tables = [f"{segment.name}/{bundle.CROPS}" for segment in manifest.segments]
+        bundle.check_files(folder, manifest, [*bundle.GENERATION_FILES, *tables])
         parent = Generation(folder, manifest)
         try:
             rows = _selected(parent, selection)
@@ -61,27 +68,13 @@ def delete_crops(index: Path, selection: Selection) -> Deletion:
         if not len(rows):
             return Deletion(manifest, folder, published=False, removed=())
         draft = Draft(site, manifest.embedding_width, manifest.wishes)
-        draft.take_segments(folder, manifest)
+        deleted = draft.take_segments(folder, manifest, np.union1d(parent.deleted, rows))
         counts = Counts(indexed=0, removed=len(rows))
         changed = manifest.model_copy(
             update={"change": "delete", "restores": None, "counts": counts}
         )
-        deleted = np.union1d(parent.deleted, rows)
         finished, published = draft.finish(changed, deleted, read_canary_queries(folder))
     return Deletion(finished, published, published=True, removed=removed)
-
-
-def require_parent(index: Path, parent: Path | None) -> Path:
-    """Return the published generation.
-
-    Raises:
-        BundleNotFound: If nothing is published there.
-        BundleDamaged: If it cannot be told which one that is.
-    """
-    if parent is None:
-        bundle.published_generation(index)  # says what is wrong
-        raise BundleNotFound(f"{index} holds no published index")
-    return parent
 
 
 def _selected(parent: Generation, selection: Selection) -> Int64Array:
@@ -95,11 +88,11 @@ def _selected(parent: Generation, selection: Selection) -> Int64Array:
             "deleted; ids come from the results of a search"
         )
     rows.append(np.array([place[0] for place in found.values() if place], np.int64))
-    if selection.filters is not None:
-        rows.append(crops.matching(selection.filters))
+    filters = [] if selection.filters is None else [selection.filters]
     if selection.older_than is not None:
-        older = Filters(columns={"captured_at": Condition(below=selection.older_than)})
-        rows.append(crops.matching(older))
+        filters.append(Filters(columns={"captured_at": Condition(below=selection.older_than)}))
+    if filters:
+        rows.append(reduce(np.intersect1d, map(crops.matching, filters)))
     return np.unique(np.concatenate(rows))
 
 
@@ -121,8 +114,11 @@ def find_traces(index: Path, crop_id: str) -> Traces:
 
     Raises:
         ConfigurationInvalid: If it is no id of a crop.
+        BundleNotFound: If nothing is published there: an empty folder would prove anything.
+        BundleDamaged: If it cannot be told which generation is.
         OSError: If a file cannot be read.
     """
+    bundle.published_generation(index)
     if len(crop_id) < _ID_DIGITS or set(crop_id) - set("0123456789abcdef"):
         raise ConfigurationInvalid(
             f"{crop_id!r} is no id of a crop: {_ID_DIGITS} digits 0 to 9 and a to f, as a search "
@@ -132,15 +128,18 @@ def find_traces(index: Path, crop_id: str) -> Traces:
     found, files, size = [], 0, 0
     for path in sorted(index.rglob("*")):
         if path.is_file():
-            content = path.read_bytes()
             files += 1
-            size += len(content)
-            if wanted in content:
+            size += path.stat().st_size
+            if _holds(path, wanted):
                 found.append(path.relative_to(index).as_posix())
     return Traces(tuple(found), files, size)
 
 
-_ID_DIGITS = 20
+def _holds(path: Path, wanted: bytes) -> bool:
+    if not path.stat().st_size:  # an empty file cannot be mapped
+        return False
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return content.find(wanted) >= 0
 
 
 def require_absent(index: Path, crop_id: str) -> Traces:
@@ -148,7 +147,6 @@ def require_absent(index: Path, crop_id: str) -> Traces:
 
     Raises:
         BundleError: If something is; the message says where, and how to remove it.
-        ConfigurationInvalid: If it is no id of a crop.
     """
     traces = find_traces(index, crop_id)
     if traces.found:

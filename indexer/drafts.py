@@ -42,21 +42,36 @@ class Draft:
         self._width = width
         self._segments: list[SegmentEntry] = []
         self._known: dict[str, StoredFile] = {}
-        self._before: tuple[Path, IndexManifest] | None = None
+        self._before: tuple[Path, IndexManifest, Int64Array] | None = None
         self._renumbered: NeighbourLists | None = None
         (site.folder / bundle.QUARANTINE).touch()
 
-    def take_segments(self, folder: Path, manifest: IndexManifest) -> None:
-        """Have all segments of another generation.
+    def take_segments(
+        self, folder: Path, manifest: IndexManifest, deleted: Int64Array
+    ) -> Int64Array:
+        """Have all segments of another generation that hold a row which is not deleted.
+
+        Returns:
+            The rows of those segments that are deleted, in ascending order.
 
         Raises:
             OSError: If the disk fails.
         """
+        remaining: list[Int64Array] = [NOTHING_DELETED]
+        kept: list[Int64Array] = [NOTHING_DELETED]
+        start, taken = 0, 0
         for entry in manifest.segments:
-            link_segment(folder, self.site, entry.name)
-            self._segments.append(entry)
-        self._before = (folder, manifest)
+            first, last = np.searchsorted(deleted, [start, start + entry.rows])
+            if last - first < entry.rows:
+                link_segment(folder, self.site, entry.name)
+                self._segments.append(entry)
+                remaining.append(deleted[first:last] - start + taken)
+                kept.append(np.arange(start, start + entry.rows))
+                taken += entry.rows
+            start += entry.rows
         self._known |= {name: file for name, file in manifest.files.items() if name.count("/") == 1}
+        self._before = (folder, manifest, np.concatenate(kept))
+        return np.concatenate(remaining)
 
     def write_segment(self, crops: Iterable[StoredCrop], extra_types: dict[str, ColumnType]) -> int:
         """Write a new segment and its index; return its number of rows, 0 where there is none.
@@ -139,9 +154,9 @@ class Draft:
         k = opened.manifest.neighbours
         lists, known = empty_lists(0, k), NOTHING_DELETED
         if self._before is not None and self._before[1].neighbours == k:
-            folder, manifest = self._before
-            lists = open_lists(folder)
-            known = np.setdiff1d(np.arange(manifest.rows), np.load(folder / bundle.DELETED))
+            folder, _, kept = self._before
+            lists = renumbered_lists(open_lists(folder), kept)
+            known = np.flatnonzero(~np.isin(kept, np.load(folder / bundle.DELETED)))
         alive = opened.crops.rows
         return grown_lists(lists, opened.vectors(), alive, np.setdiff1d(alive, known))
 

@@ -42,7 +42,13 @@ def parse_filters(
         if ("?" in sign) == bool(text):
             raise ConfigurationInvalid(f"{expression!r} is no condition: {_HOW}")
         kind = _kind(column, extra_types)
-        found.setdefault(column, {}).update(_said(expression, sign, text, kind))
+        said, before = _said(expression, sign, text, kind), found.setdefault(column, {})
+        if said.keys() & before.keys():
+            raise ConfigurationInvalid(
+                f"{expression!r} says of column {column!r} what another condition says already: "
+                "name all values in one, as in camera=c1,c2"
+            )
+        before.update(said)
     return Filters(columns={name: Condition.model_validate(said) for name, said in found.items()})
 
 
@@ -53,16 +59,17 @@ def parse_age(text: str, now: datetime) -> datetime:
         ConfigurationInvalid: If it is none of them.
     """
     matched = _AGE.fullmatch(text)
-    if matched is not None:
-        count = int(matched["count"])
-        return now - (timedelta(days=count) if matched["unit"] == "d" else timedelta(hours=count))
     try:
+        if matched is not None:
+            count = int(matched["count"])
+            days = timedelta(days=count) if matched["unit"] == "d" else timedelta(hours=count)
+            return now - days
         time = datetime.fromisoformat(text)
-    except ValueError as error:
+        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
         raise ConfigurationInvalid(
             f"{text!r} is no age and no time: write 30d, 12h, or 2024-05-01T17:30:00+02:00"
         ) from error
-    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
 
 
 def _kind(column: str, extra_types: Mapping[str, ColumnType]) -> type:

@@ -7,12 +7,14 @@ that neither clocks nor the names of files matter. A shard is also what several 
 side by side: nothing in it depends on another one.
 """
 
+import json
 import shutil
+from collections import OrderedDict
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from indexer.bundle import JOURNAL
+from indexer.bundle import JOURNAL, measure_file
 from indexer.disk import sync, sync_tree, write_text
 from indexer.segments import Segment, SegmentWriter, StoredCrop
 from models.errors import BundleDamaged
@@ -24,6 +26,10 @@ SHARD_CROPS = 4096
 _HEADER = "journal.json"
 _PARTIAL = "partial"
 _SHARD = "shard-"
+_SUMS = "sums.json"
+# Each open shard holds six files, and a process may have only 1,024: a gallery of a million crops
+# has 245 shards.
+_OPEN_AT_ONCE = 32
 
 
 class JournalHeader(Schema):
@@ -50,16 +56,18 @@ class Journal:
         self._header = header
         self._width = width
         self._shard_crops = max(1, shard_crops // header.batch_size) * header.batch_size
-        self._shards: list[Segment] = []
+        self._shards = self._first = 0  # the numbers of the next one, and of this build's first
+        self._opened: OrderedDict[int, Segment] = OrderedDict()
         self._places: dict[str, tuple[int, int]] = {}  # shard and row, by content
         self._writer: SegmentWriter | None = None
         self._pending: list[str] = []
-        self.resumed = 0
-        """How many crops an interrupted build had encoded."""
+        self.discarded = False
+        """Whether an interrupted build had encoded crops that are of no use to this one."""
 
     def __enter__(self) -> Self:
         header = self._folder / _HEADER
         if self._folder.exists() and not self._is_ours():
+            self.discarded = any(self._folder.glob(f"{_SHARD}*"))
             shutil.rmtree(self._folder)
         self._folder.mkdir(exist_ok=True)
         if not header.exists():
@@ -67,8 +75,9 @@ class Journal:
             sync(self._folder)
         shutil.rmtree(self._folder / _PARTIAL, ignore_errors=True)
         for folder in sorted(self._folder.glob(f"{_SHARD}*")):
-            self._open(folder)
-        self.resumed = len(self._places)
+            if not self._take(folder):
+                shutil.rmtree(folder)
+        self._first = self._shards
         return self
 
     def __exit__(
@@ -79,12 +88,20 @@ class Journal:
     ) -> None:
         if self._writer is not None:
             self._writer.__exit__(kind, error, trace)
-        for shard in self._shards:
+        for shard in self._opened.values():
             shard.close()
 
     def __contains__(self, content_sha256: str) -> bool:
         """Say whether a content is in a finished shard or the one being written."""
         return content_sha256 in self._places
+
+    def is_resumed(self, content_sha256: str) -> bool:
+        """Say whether a content was encoded by an interrupted build.
+
+        Raises:
+            KeyError: If there is none of that content.
+        """
+        return self._places[content_sha256][0] < self._first
 
     def append(self, stored: StoredCrop) -> None:
         """Add a crop; with the last one of a shard it is put in place.
@@ -97,7 +114,7 @@ class Journal:
             self._writer = SegmentWriter(self._folder / _PARTIAL, self._width)
         self._writer.append(stored)
         digest = stored.crop.content_sha256
-        self._places[digest] = (len(self._shards), len(self._pending))
+        self._places[digest] = (self._shards, len(self._pending))
         self._pending.append(digest)
         if len(self._pending) == self._shard_crops:
             self.flush()
@@ -113,11 +130,13 @@ class Journal:
         writer, self._writer = self._writer, None
         writer.__exit__(None, None, None)
         partial = self._folder / _PARTIAL
+        sums = {path.name: measure_file(path).sha256 for path in partial.iterdir()}
+        write_text(partial / _SUMS, json.dumps(sums))
         sync_tree(partial)
-        place = partial.rename(self._folder / f"{_SHARD}{len(self._shards):06d}")
+        partial.rename(self._folder / _name(self._shards))
         sync(self._folder)
         self._pending.clear()
-        self._shards.append(Segment(place))
+        self._shards += 1
 
     def stored(self, content_sha256: str) -> StoredCrop:
         """Return an encoded crop; ``flush`` must have been called.
@@ -125,8 +144,14 @@ class Journal:
         Raises:
             KeyError: If there is none of that content.
         """
-        shard, row = self._places[content_sha256]
-        return self._shards[shard].stored(row)
+        number, row = self._places[content_sha256]
+        if number not in self._opened:
+            if len(self._opened) == _OPEN_AT_ONCE:
+                _, oldest = self._opened.popitem(last=False)
+                oldest.close()
+            self._opened[number] = Segment(self._folder / _name(number))
+        self._opened.move_to_end(number)
+        return self._opened[number].stored(row)
 
     def _is_ours(self) -> bool:
         try:
@@ -135,22 +160,32 @@ class Journal:
         except (OSError, ValueError):  # killed before it was written, or of another version
             return False
 
-    def _open(self, folder: Path) -> None:
+    def _take(self, folder: Path) -> bool:
+        """Note what a shard holds; say whether it is whole."""
         try:
+            sums = json.loads((folder / _SUMS).read_bytes())
+            if any(measure_file(folder / name).sha256 != sum_ for name, sum_ in sums.items()):
+                return False
             shard = Segment(folder)
-        except BundleDamaged:
-            # Numbers must not be used twice, so those after it go too; they are encoded again.
-            for later in sorted(self._folder.glob(f"{_SHARD}*")):
-                if later.name >= folder.name:
-                    shutil.rmtree(later)
-            return
-        if folder.name != f"{_SHARD}{len(self._shards):06d}":
-            return
+        except (OSError, ValueError, BundleDamaged):  # killed while it was removed, or a bad disk
+            return False
+        number = int(folder.name.removeprefix(_SHARD))
         for row, digest in enumerate(shard.crops.content_digests()):
-            self._places[digest] = (len(self._shards), row)
-        self._shards.append(shard)
+            self._places[digest] = (number, row)
+        shard.close()
+        self._shards = number + 1
+        return True
 
 
 def remove_journal(index: Path) -> None:
-    """Remove the journal of a build that is published."""
-    shutil.rmtree(index / JOURNAL, ignore_errors=True)
+    """Remove the journal of a build that is published, if there is one.
+
+    Raises:
+        OSError: If a file cannot be removed.
+    """
+    if (index / JOURNAL).exists():
+        shutil.rmtree(index / JOURNAL)
+
+
+def _name(number: int) -> str:
+    return f"{_SHARD}{number:06d}"

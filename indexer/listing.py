@@ -51,7 +51,9 @@ class Listing:
         if listed is not None:
             self.duplicates += 1
             listed.other_paths.append(path)
-            listed.metadata = listed.metadata or known
+            if listed.metadata is None and known is not None:
+                listed.metadata = known
+                self.without_metadata -= 1
             return
         self.without_metadata += known is None
         self.crops[content_sha256] = ListedCrop(path, [], known)

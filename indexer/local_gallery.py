@@ -157,10 +157,11 @@ def _check_model(index: Path, manifest: IndexManifest, card: ModelCard) -> None:
     built_with = manifest.model
     given = card.fingerprint()
     if built_with.fingerprint != given:
-        remedy = f"Use --model {built_with.source}, or build the index again with {card.name!r}."
+        beside = "build the crops into another index folder and serve that one"
+        remedy = f"Use --model {built_with.source}, or {beside}."
         if card.name == built_with.name:
             # The same source may hold other weights than it did, after an upgrade for one.
-            remedy = "Build the index again, or name the model it was built with by --model."
+            remedy = f"Name the model it was built with by --model, or {beside}."
         raise EncoderMismatch(
             f"{index} was built with model {built_with.name!r} ({built_with.fingerprint[:12]}), "
             f"not with {card.name!r} ({given[:12]}). {remedy}"

@@ -82,7 +82,8 @@ def grown_lists(
     is_alive = np.zeros(n + 1, bool)
     is_alive[alive] = True
     is_alive[NOBODY] = True  # of lists that were never full nothing was lost
-    robbed = known[~is_alive[lists.rows[known]].all(1)]
+    gone = ~is_alive[lists.rows[known]] | _unnamed(lists, known)
+    robbed = known[gone.any(1)]
     lists.rows[robbed], lists.scores[robbed] = NOBODY, -np.inf
     anew = np.union1d(added, robbed)
     _compare(lists, vectors, anew, alive)
@@ -91,7 +92,10 @@ def grown_lists(
 
 
 def renumbered_lists(before: NeighbourLists, kept: Int64Array) -> NeighbourLists:
-    """Return the lists of the rows ``kept``, which become rows 0 to n - 1."""
+    """Return the lists of the rows ``kept``, which become rows 0 to n - 1.
+
+    Of a neighbour that is not kept only the score stays.
+    """
     numbers = np.full(len(before.rows) + 1, NOBODY, np.int32)
     numbers[kept] = np.arange(len(kept), dtype=np.int32)
     return NeighbourLists(numbers[before.rows[kept]], before.scores[kept])
@@ -134,6 +138,12 @@ def open_lists(folder: Path) -> NeighbourLists:
     if rows.ndim != 2 or rows.shape != scores.shape or rows.dtype != np.int32:
         raise BundleDamaged(f"{folder / NEIGHBOURS} holds no lists of neighbours. {REBUILD}")
     return NeighbourLists(rows, scores)
+
+
+def _unnamed(lists: NeighbourLists, rows: Int64Array) -> npt.NDArray[np.bool_]:
+    """Return which places of some lists hold a score and nobody: ``(m, k)``."""
+    nobody = lists.rows[rows] == NOBODY
+    return np.asarray(nobody & ~np.isneginf(lists.scores[rows]))
 
 
 def _compare(

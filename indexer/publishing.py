@@ -73,6 +73,23 @@ def building_site(index: Path) -> Iterator[BuildingSite]:
 
 
 @contextlib.contextmanager
+def changing_site(index: Path) -> Iterator[tuple[BuildingSite, Path]]:
+    """Lend a building site, and the folder of the published generation, which must be there.
+
+    Where there is none, nothing is written: the name may be a slip.
+
+    Raises:
+        BundleNotFound: If nothing is published there.
+        BundleDamaged: If it cannot be told which generation is.
+        BundleError: If another process is at work on this index.
+        OSError: If the index folder cannot be written.
+    """
+    published_generation(index)
+    with building_site(index) as site:
+        yield site, published_generation(index)
+
+
+@contextlib.contextmanager
 def locked(index: Path) -> Iterator[None]:
     """Keep other processes from writing to an index; the lock ends with the process at the latest.
 
@@ -87,7 +104,7 @@ def locked(index: Path) -> Iterator[None]:
             lock.seek(0)
             holder = lock.read().decode(errors="replace").strip()
             raise BundleError(
-                f"another build is at work on {index} (process {holder or 'unknown'}): wait for "
+                f"another command is at work on {index} (process {holder or 'unknown'}): wait for "
                 "it, or name another index"
             ) from error
         lock.truncate(0)

@@ -85,6 +85,7 @@ def deletion_lines(index: Path, deletion: Deletion) -> Iterator[str]:
         f"Their rows are still on disk. To remove them: python -m indexer compact --index {index}, "
         f"then python -m indexer gc --keep 1 --index {index}"
     )
+    yield "A build or an addition brings them back where the source still holds them."
 
 
 def deletion_object(index: Path, deletion: Deletion) -> dict[str, JsonValue]:

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from indexer import bundle
-from indexer.deletion import require_parent
 from indexer.drafts import NOTHING_DELETED, Draft, read_canary_queries
 from indexer.generation import Generation
 from indexer.journal import remove_journal
 from indexer.manifest import Change, Counts, IndexManifest
-from indexer.publishing import building_site
+from indexer.planning import plan, resources_at
+from indexer.publishing import changing_site
 from models.errors import ConfigurationInvalid
 
 
@@ -38,16 +38,17 @@ class Cleared:
 def compact(index: Path) -> Republished:
     """Publish a generation whose crops are in one segment, without the rows that are deleted.
 
+    Its index is of the kind that the gallery's wishes ask for at its size.
+
     Raises:
         BundleNotFound: If nothing is published there.
         BundleDamaged: If a file is not what its checksum says; nothing is published then.
         BundleError: If another process is at work on the index.
         OSError: If the disk is full or fails; the generation before stays published.
     """
-    with building_site(index) as site:
-        folder = require_parent(index, site.parent)
+    with changing_site(index) as (site, folder):
         manifest = bundle.read_generation_manifest(folder)
-        if len(manifest.segments) <= 1 and not manifest.deleted:
+        if not _worth_compacting(folder, manifest):
             return Republished(manifest, folder, published=False)
         # What is copied gets a new checksum, which must not vouch for damaged bytes.
         bundle.check_files(folder, manifest)
@@ -79,8 +80,7 @@ def roll_back(index: Path, generation: int | None = None) -> Republished:
         BundleError: If another process is at work on the index.
         OSError: If the disk fails; the generation before stays published.
     """
-    with building_site(index) as site:
-        current = require_parent(index, site.parent)
+    with changing_site(index) as (site, current):
         number = generation if generation is not None else _parent_of(current)
         there = [int(folder.name) for folder in bundle.generation_folders(index)]
         if number is None or number not in there or number == int(current.name):
@@ -94,9 +94,8 @@ def roll_back(index: Path, generation: int | None = None) -> Republished:
         manifest = bundle.read_generation_manifest(folder)
         bundle.check_files(folder, manifest)
         draft = Draft(site, manifest.embedding_width, manifest.wishes)
-        draft.take_segments(folder, manifest)
+        deleted = draft.take_segments(folder, manifest, np.load(folder / bundle.DELETED))
         changed = _changed(manifest, "rollback").model_copy(update={"restores": number})
-        deleted = np.load(folder / bundle.DELETED)
         finished, published = draft.finish(changed, deleted, read_canary_queries(folder))
     return Republished(finished, published, published=True)
 
@@ -118,10 +117,10 @@ def clear(index: Path, keep: int) -> Cleared:
         raise ConfigurationInvalid(
             f"keep is {keep}: the published generation always stays, so >= 1"
         )
-    with building_site(index) as site:
-        current = require_parent(index, site.parent)
+    with changing_site(index) as (_, current):
         older = [folder for folder in bundle.generation_folders(index) if folder != current]
-        kept = older[len(older) - (keep - 1) :] if keep > 1 else []
+        # Counted from the end: there may be fewer than shall be kept.
+        kept = older[max(0, len(older) - (keep - 1)) :]
         removed = [folder for folder in older if folder not in kept]
         freed = _held_alone(removed)
         for folder in removed:
@@ -149,6 +148,17 @@ def _held_alone(folders: list[Path]) -> int:
             if links[status.st_ino] == status.st_nlink:
                 freed += status.st_size
     return freed
+
+
+def _worth_compacting(folder: Path, manifest: IndexManifest) -> bool:
+    """Tell whether there is anything to merge, to drop, or to index in another way."""
+    if len(manifest.segments) > 1 or manifest.deleted:
+        return True
+    if not manifest.segments:
+        return False
+    resources = resources_at(folder)
+    wanted = plan(manifest.rows, manifest.embedding_width, resources, manifest.wishes)
+    return wanted.kind != manifest.segments[0].index.kind
 
 
 def _changed(manifest: IndexManifest, change: Change) -> IndexManifest:

@@ -189,7 +189,7 @@ def test_another_models_index_is_refused_and_both_models_are_named(
 
 def test_new_weights_under_the_old_name_ask_for_a_new_build(crops: Path, index: Path) -> None:
     build(crops, index, ColourEncoder(weights_sha256="1" * 64))
-    with pytest.raises(EncoderMismatch, match="Build the index again") as raised:
+    with pytest.raises(EncoderMismatch, match="into another index folder") as raised:
         open_gallery(index, ColourEncoder(weights_sha256="2" * 64).card)
     assert "Use --model" not in str(raised.value)
 

@@ -70,7 +70,7 @@ def test_a_second_build_at_the_same_time_is_refused(
         building_site(index) as site,
         pytest.raises(
             BundleError,
-            match=rf"another build is at work on .* \(process {os.getpid()}\): wait for it",
+            match=rf"another command is at work on .* \(process {os.getpid()}\): wait for it",
         ),
     ):
         assert site.generation == 2
