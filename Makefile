@@ -64,6 +64,7 @@ lint: $(READY_DEV)
 bench: $(READY_DEV)
 	$(BIN)/python -m tests.performance
 	$(BIN)/python -m tests.performance.nearest_rows
+	$(BIN)/python -m tests.performance.growth
 
 clean:
 	rm -rf $(VENV) demo

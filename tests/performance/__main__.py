@@ -5,6 +5,7 @@ machine slows both alike; what counts is the median of the ratios of the turns.
 """
 
 import argparse
+import itertools
 import tempfile
 import time
 from collections.abc import Callable
@@ -13,11 +14,13 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 
+import faiss
 import numpy as np
 import torch
 from PIL import Image
 
 from indexer.build import build
+from indexer.decoding import decode_image
 from indexer.gallery import open_gallery
 from indexer.preparation import BuildOptions
 from models.contracts import PersonEncoder
@@ -67,6 +70,17 @@ def each_query(search: Callable[[str, int], object]) -> None:
         search(text, 20)
 
 
+def decoded(crops: Path) -> list[Image.Image]:
+    """Return all crops as the indexer hands them to an encoder."""
+    return [decode_image(path.read_bytes())[0] for path in sorted(crops.iterdir())]
+
+
+def encode_alone(encoder: PersonEncoder, images: list[Image.Image]) -> None:
+    """Encode decoded images in batches of a build's size."""
+    for start in range(0, len(images), NAMED.batch_size):
+        encoder.encode_images(images[start : start + NAMED.batch_size])
+
+
 def draw_crops(folder: Path, number: int) -> None:
     """Write JPEG crops of noise at the sizes of real ones; content does not change the time."""
     numbers = np.random.default_rng(0)
@@ -77,29 +91,51 @@ def draw_crops(folder: Path, number: int) -> None:
 
 
 def compare(loop: PlainLoop, encoders: dict[str, PersonEncoder], crops: Path, turns: int) -> None:
-    """Print a line for the build and one for a search with each encoder."""
-    number = len(list(crops.iterdir()))
+    """Print lines for the build and one for a search with each encoder."""
     plain_index = loop.build(crops)
     print(f"{'':<46}{'plain':>10}{'Descry':>10} {'':<9}{'ratio':>8}")
     for name, encoder in encoders.items():
         with tempfile.TemporaryDirectory() as folder:
-            index = Path(folder) / "index"
-            built = take_turns(
-                f"build, {name}",
-                turns,
-                partial(loop.build, crops),
-                partial(build, crops, index, encoder, NAMED),
-            )
-            print(built.line("images/s", lambda s: number / s))
-            gallery = open_gallery(index, encoder.card)
-            searched = take_turns(
-                f"search, {name}",
-                turns * 5,
-                partial(each_query, partial(loop.search, plain_index)),
-                partial(each_query, Searcher(encoder, gallery).search),
-            )
-            print(searched.line("ms", lambda s: 1000 * s / len(QUERIES)))
-            gallery.close()
+            compare_one(loop, plain_index, name, encoder, crops, Path(folder), turns)
+
+
+def compare_one(
+    loop: PlainLoop,
+    plain_index: faiss.IndexFlatIP,
+    name: str,
+    encoder: PersonEncoder,
+    crops: Path,
+    folder: Path,
+    turns: int,
+) -> None:
+    """Print the lines of one encoder: beside the plain loop, and beside its own rate."""
+    number = len(list(crops.iterdir()))
+    # A second build into the same index would find everything known.
+    indexes = (folder / str(number) for number in itertools.count())
+
+    def build_anew() -> Path:
+        index = next(indexes)
+        build(crops, index, encoder, NAMED)
+        return index
+
+    def a_second(s: float) -> float:
+        return number / s
+
+    built = take_turns(f"build, {name}", turns, partial(loop.build, crops), build_anew)
+    print(built.line("images/s", a_second))
+    own = partial(encode_alone, encoder, decoded(crops))
+    print(
+        take_turns("  beside its encoder alone", turns, own, build_anew).line("images/s", a_second)
+    )
+    gallery = open_gallery(build_anew(), encoder.card)
+    searched = take_turns(
+        f"search, {name}",
+        turns * 5,
+        partial(each_query, partial(loop.search, plain_index)),
+        partial(each_query, Searcher(encoder, gallery).search),
+    )
+    print(searched.line("ms", lambda s: 1000 * s / len(QUERIES)))
+    gallery.close()
 
 
 def main() -> None:
