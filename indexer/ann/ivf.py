@@ -27,8 +27,10 @@ from indexer.vectors import open_vectors
 from models.contracts import Float32Array
 from models.errors import BundleDamaged
 
-# Below this many rows, comparing each of them is as fast as probing lists for them, and exact.
+# So few rows are compared one by one in a millisecond, exactly.
 SMALL_SELECTION = 2_000
+# Lists pass over this many rows that may not answer while one vector is read and compared.
+PASSED_PER_COMPARED = 150
 
 
 class IvfIndex:
@@ -108,6 +110,9 @@ class IvfIndex:
             every = Selection(np.arange(self.size), self.size)
             return replace(of_selected(self.vectors, query, limit, every), strategy="scan")
         probes, recall = self._description.probes(size / self.size, limit)
+        passed = probes * self.size / self.lists
+        if selection is not None and size * PASSED_PER_COMPARED <= passed:
+            return of_selected(self.vectors, query, limit, selection)
         return self.probe(query, limit, selection, probes, recall)
 
     def probe(

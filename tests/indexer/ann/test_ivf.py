@@ -80,6 +80,7 @@ def test_as_many_selected_rows_as_wanted_answer_if_there_are(
     index: IvfIndex, monkeypatch: pytest.MonkeyPatch, share: float, small: int
 ) -> None:
     monkeypatch.setattr(ivf, "SMALL_SELECTION", small)
+    monkeypatch.setattr(ivf, "PASSED_PER_COMPARED", SIZE)
     mask = np.random.default_rng(7).random(SIZE) < share
     for limit in (1, 20, 150):
         found = index.search(unit_rows(1, seed=8, width=64)[0], limit, Selection.of_mask(mask))
@@ -93,6 +94,7 @@ def test_rows_of_the_farthest_lists_are_found_if_no_others_may_answer(
     index: IvfIndex, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ivf, "SMALL_SELECTION", 0)
+    monkeypatch.setattr(ivf, "PASSED_PER_COMPARED", SIZE)
     query = index.vectors[0]
     farthest = np.sort(np.argsort(index.vectors @ query)[:400])
     found = index.search(query, 60, Selection(farthest, SIZE))
@@ -105,6 +107,7 @@ def test_a_narrow_filter_keeps_the_promised_recall(
     index: IvfIndex, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ivf, "SMALL_SELECTION", 0)
+    monkeypatch.setattr(ivf, "PASSED_PER_COMPARED", SIZE)
     rows = np.flatnonzero(np.random.default_rng(9).random(SIZE) < 0.1)
     assert recall(index, text_like_queries(index.vectors, 60, seed=10), rows) >= 0.97
 
@@ -115,6 +118,18 @@ def test_few_selected_rows_are_compared_exactly(index: IvfIndex) -> None:
     found = index.search(query, 12, rows)
     assert found.rows.tolist() == [int(rows[at]) for at in by_hand(index.vectors[rows], query, 12)]
     assert (found.strategy, found.scanned, found.recall) == ("selected rows", len(rows), 1)
+
+
+@pytest.mark.parametrize(("passed", "strategy"), [(0, "selected rows"), (SIZE, "lists")])
+def test_rows_are_compared_one_by_one_where_lists_would_pass_over_far_more(
+    index: IvfIndex, monkeypatch: pytest.MonkeyPatch, passed: int, strategy: str
+) -> None:
+    monkeypatch.setattr(ivf, "SMALL_SELECTION", 0)
+    monkeypatch.setattr(ivf, "PASSED_PER_COMPARED", passed)
+    query = text_like_queries(index.vectors, 1, seed=17)[0]
+    found = index.search(query, 5, np.arange(0, SIZE, 10))
+    assert found.strategy == strategy
+    assert len(found.rows) == 5
 
 
 def test_a_limit_beyond_the_size_gives_every_row_in_order(index: IvfIndex) -> None:
