@@ -1,59 +1,98 @@
-import json
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
-from indexer.crops import Quarantined
+import pytest
 
 from indexer import bundle
-from indexer.crop_table import CropTable
-from indexer.decoding import decode_crop
-from indexer.embedding import EmbeddedCrop
-from indexer.generation import GenerationWriter
-from indexer.metadata import CropMetadata, Metadata
-from indexer.thumbnails import ThumbnailPack
-from indexer.vectors import open_vectors
+from indexer.build import BuildReport, build
+from indexer.deletion import Selection, delete_crops
+from indexer.generation import Generation, open_generation
+from models.errors import BundleDamaged
+from tests.fakes import ColourEncoder
+from tests.indexer.conftest import draw
+from tests.indexer.test_verification import sign_again
 
-TIME = datetime(2024, 5, 1, tzinfo=UTC)
-
-
-def test_row_n_of_every_file_is_the_same_crop(crops: Path, tmp_path: Path) -> None:
-    known = {"cam1/red.png": CropMetadata("c1", TIME, "17", {"floor": 2})}
-    metadata = Metadata(("path", "floor"), known, {"floor": "integer"})
-    black, red = decode_crop(crops, "black.jpeg"), decode_crop(crops, "cam1/red.png")
-    refused = Quarantined("ünreadable\n\udcff.jpg", "the file is empty")
-    with GenerationWriter(tmp_path, 2, metadata) as writer:
-        writer.append(EmbeddedCrop(black, np.array([0, 1], np.float32)))
-        writer.append(refused)
-        writer.append(EmbeddedCrop(red, np.array([1, 0], np.float32)))
-    assert writer.ids == [black.id, red.id]
-    assert (writer.without_metadata, writer.quarantined, writer.examples) == (1, 1, [refused])
-
-    table = CropTable(tmp_path / bundle.CROPS)
-    assert [table.crop(row).path for row in (0, 1)] == ["black.jpeg", "cam1/red.png"]
-    assert (table.crop(0).camera, table.crop(0).extra) == (None, {"floor": None})
-    with_metadata = table.crop(1)
-    assert with_metadata.camera == "c1"
-    assert with_metadata.captured_at == TIME
-    assert with_metadata.track_id == "17"
-    assert with_metadata.extra == {"floor": 2}
-    assert with_metadata.content_sha256 == red.content_sha256
-    assert (with_metadata.width, with_metadata.height) == (16, 32)
-
-    assert open_vectors(tmp_path / bundle.VECTORS).tolist() == [[0, 1], [1, 0]]
-    pack = ThumbnailPack(tmp_path / bundle.THUMBNAILS, tmp_path / bundle.THUMBNAIL_OFFSETS)
-    assert [pack.read(0), pack.read(1)] == [black.thumbnail, red.thumbnail]
-    pack.close()
-    lines = (tmp_path / bundle.QUARANTINE).read_text(encoding="ascii").splitlines()
-    assert [json.loads(line) for line in lines] == [
-        {"path": refused.path, "reason": "the file is empty"}
-    ]
+RED = np.array([1, -1, -1], np.float32) / np.float32(np.sqrt(3))
 
 
-def test_only_the_first_refused_files_are_kept_in_memory(tmp_path: Path) -> None:
-    with GenerationWriter(tmp_path, 2, Metadata((), {}, {})) as writer:
-        for number in range(100):
-            writer.append(Quarantined(f"{number}.jpg", "the file is empty"))
-    assert writer.quarantined == 100
-    assert [item.path for item in writer.examples] == [f"{number}.jpg" for number in range(20)]
-    assert len((tmp_path / bundle.QUARANTINE).read_text().splitlines()) == 100
+@pytest.fixture
+def grown(built: BuildReport, crops: Path, index: Path, encoder: ColourEncoder) -> Path:
+    """Two segments: black, red, green, blue, white (rows 0 to 4) without green; two more reds."""
+    assert built.published
+    draw(crops / "new" / "1.png", "red")
+    draw(crops / "new" / "2.png", "red")
+    build(crops, index, encoder)
+    opened = open_generation(bundle.published_generation(index))
+    (green,) = [crop.id for _, crop in opened.crops.each() if crop.path == "cam1/green.JPG"]
+    opened.close()
+    return delete_crops(index, Selection(ids=(green,))).folder
+
+
+def test_rows_are_those_of_the_segments_below_each_other(grown: Path) -> None:
+    generation = open_generation(grown)
+    assert generation.size == 6
+    assert [(row, crop.path) for row, crop in generation.crops.each()] == [
+        (0, "black.jpeg"), (2, "cam1/red.png"), (3, "cam2/blue.webp"), (4, "cam2/white.bmp"),
+        (5, "new/1.png"), (6, "new/2.png"),
+    ]  # fmt: skip
+    assert generation.deleted.tolist() == [1]
+    segment, row = generation.place(6)
+    assert (segment.folder.name, row) == ("000002", 1)
+    assert generation.stored(6).crop.path == "new/2.png"
+    generation.close()
+
+
+def test_a_search_merges_the_segments_and_passes_over_deleted_rows(grown: Path) -> None:
+    generation = open_generation(grown)
+    found = generation.search(RED, 100, None)
+    # The reds, ties by row; black shares two signs with red; white and blue one, about as far off.
+    assert found.rows[:4].tolist() == [2, 5, 6, 0]
+    assert sorted(found.rows[4:]) == [3, 4]
+    expected = [1, 1, 1, 1 / 3, -1 / 3, -1 / 3]
+    assert found.scores.tolist() == pytest.approx(expected, abs=0.02)
+    assert found.scanned == 6
+    assert generation.search(RED, 2, None).rows.tolist() == [2, 5]
+    chosen = generation.search(RED, 100, np.array([0, 6]))
+    assert (chosen.rows.tolist(), chosen.scanned) == ([6, 0], 2)
+    assert generation.search(RED, 100, np.zeros(0, np.int64)).rows.tolist() == []
+    generation.close()
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (np.array([9]), "no list of deleted rows"),
+        (np.array([-1]), "no list of deleted rows"),
+        (np.array([1, 1]), "no list of deleted rows"),
+        (np.array([1.0]), "no list of deleted rows"),
+        (np.zeros((1, 1), np.int64), "no list of deleted rows"),
+        (np.zeros(0, np.int64), "no list of deleted rows"),
+    ],
+)
+def test_a_list_of_deleted_rows_that_cannot_be_is_damage(
+    grown: Path, rows: np.ndarray, message: str
+) -> None:
+    (grown / bundle.DELETED).unlink()
+    np.save(grown / bundle.DELETED, rows)
+    with pytest.raises(BundleDamaged, match=message):
+        open_generation(grown)
+    (grown / bundle.DELETED).write_bytes(b"nothing")
+    with pytest.raises(BundleDamaged, match="cannot be read"):
+        open_generation(grown)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"embedding_width": 4}, {"counts": {"indexed": 5}}, {"segments": "fewer rows"}]
+)
+def test_files_that_are_not_what_the_manifest_says_are_damage(
+    grown: Path, wrong: dict[str, object]
+) -> None:
+    manifest = bundle.read_generation_manifest(grown)
+    if "segments" in wrong:
+        first, second = manifest.segments
+        segments = [first.model_copy(update={"rows": 4}).model_dump(), second.model_dump()]
+        wrong = {"segments": segments}
+    sign_again(grown, **wrong)
+    with pytest.raises(BundleDamaged, match="do not belong together"):
+        open_generation(grown)
+    Generation(grown, manifest).close()
