@@ -43,7 +43,7 @@ def verify_index(index: Path, *, sources: bool = False) -> Verification:
     """
     folder = bundle.published_generation(index)
     manifest = bundle.read_generation_manifest(folder)
-    checks = [f"size and SHA-256 of {len(manifest.files)} files"]
+    checks = [f"size and SHA-256 of {len(manifest.files) + 1} files"]
     problems = bundle.damaged_files(folder, manifest)
     if not problems:
         try:

@@ -44,6 +44,7 @@ from tests.indexer.killed_builds import STEPS
 ID_DIGITS = 20
 CAMERAS = 5
 MOST_KILLS_OF_ONE_COMMAND = 4
+LAST_STEPS = 12
 OPTIONS = BuildOptions(batch_size=2, workers=1, shard_crops=4)
 Command = Callable[[], int]
 
@@ -291,7 +292,10 @@ class Killer:
     def _killed(self, task: Task) -> bool:
         """Start a task and kill it; say whether it died of that."""
         by_step = self._dice.random() < 0.5
-        fatal = self._dice.randrange(self._steps[task.name]) if by_step else None
+        steps = self._steps[task.name]
+        # Most steps come before the switch to the new generation; those around it are the last.
+        first = max(0, steps - LAST_STEPS) if self._dice.random() < 0.3 else 0
+        fatal = self._dice.randrange(first, steps) if by_step else None
 
         def work(report: int) -> None:
             count_steps(self._index, fatal, report)

@@ -8,6 +8,7 @@ import numpy as np
 from indexer.decoding import crop_id
 from indexer.records import Crop
 from indexer.segments import StoredCrop
+from models.contracts import Float32Array
 
 WIDTH = 4
 
@@ -37,9 +38,11 @@ def crop(number: int, **changes: object) -> Crop:
     return replace(plain, **changes)  # type: ignore[arg-type]  # fields by name
 
 
-def vector(number: int) -> np.ndarray:
+def vector(number: int) -> Float32Array:
     """Return a unit row: an axis of space by turns."""
-    return np.eye(WIDTH, dtype=np.float32)[number % WIDTH]
+    rows: Float32Array = np.eye(WIDTH, dtype=np.float32)
+    row: Float32Array = rows[number % WIDTH]
+    return row
 
 
 def stored(number: int, **changes: object) -> StoredCrop:

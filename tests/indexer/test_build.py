@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from pydantic import ValidationError
 
-from indexer import bundle, disk
+from indexer import bundle
 from indexer.build import BuildReport, build
 from indexer.gallery import open_gallery
 from indexer.preparation import BuildOptions, prepare_build
@@ -244,7 +244,7 @@ def test_a_full_disk_leaves_the_old_generation(
     def full(_: Path) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(disk.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space left"):
         build(crops, index, encoder)
     assert bundle.read_manifest(index) == built.manifest

@@ -96,7 +96,7 @@ def test_another_content_at_a_path_replaces_the_crop(
         gallery = opened(index)
         assert gallery.crop(before.id) is None
         gallery.close()
-    assert not report.published
+    assert bundle.read_manifest(index).generation == 2  # nothing was left for the build to do
     assert verify_index(index, sources=True).problems == ()
 
 
@@ -302,7 +302,7 @@ def test_what_a_newer_program_made_is_not_built_over(
         with pytest.raises(BundleError, match="install the newer version"):
             again(crops, index, encoder)
     assert encoder.images_seen == 0
-    assert (index / "CURRENT").read_text() == "000001\n"
+    assert (index / "CURRENT").read_text().split()[0] == "000001"
 
 
 def test_a_clock_that_goes_backwards_changes_nothing(

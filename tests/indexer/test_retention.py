@@ -112,13 +112,17 @@ def test_the_first_generation_has_none_before_it(built: BuildReport, index: Path
         roll_back(index)
 
 
-@pytest.mark.parametrize("change", [compact, lambda index: roll_back(index, 2)])
+def back_to_the_second(index: Path) -> object:
+    return roll_back(index, 2)
+
+
+@pytest.mark.parametrize("change", [compact, back_to_the_second])
 def test_a_flipped_bit_is_not_taken_over(grown: Path, change: Callable[[Path], object]) -> None:
     flip(grown / "generations" / "000002" / "000002" / bundle.VECTORS)  # the third's, too
     with pytest.raises(BundleDamaged, match=r"000002/vectors\.npy has another SHA-256"):
         change(grown)
     assert generations(grown) == [1, 2, 3]
-    assert (grown / "CURRENT").read_text() == "000003\n"
+    assert (grown / "CURRENT").read_text().split()[0] == "000003"
     assert list(grown.glob(".building-*")) == []
 
 
@@ -181,7 +185,8 @@ def test_gc_removes_what_dead_builds_left(grown: Path) -> None:
 def test_at_least_the_published_generation_stays(grown: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigurationInvalid, match="keep is 0"):
         clear(grown, 0)
-    for command in (lambda: roll_back(tmp_path / "typo"), lambda: compact(tmp_path / "typo")):
-        with pytest.raises(BundleNotFound):
-            command()
+    with pytest.raises(BundleNotFound):
+        roll_back(tmp_path / "typo")
+    with pytest.raises(BundleNotFound):
+        compact(tmp_path / "typo")
     assert not (tmp_path / "typo").exists()
