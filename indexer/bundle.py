@@ -2,9 +2,10 @@
 
 ::
 
-    INDEX/CURRENT                        the name of the published generation, replaced atomically
+    INDEX/CURRENT                        the name of the published generation, and check digits of
+                                         that name; replaced atomically
     INDEX/generations/000002/            manifest.json and the files it lists; never changed
-        manifest.json
+        manifest.json  manifest.sha256   what is in it; as sha256sum -c reads it
         deleted.npy  quarantine.jsonl  canaries.npy  (neighbours.npy  neighbour_scores.npy)
         000001/  000002/                 segments: crops, vectors, index, thumbnails, and if asked
                                          for originals and parts; those of the parent are hard
@@ -32,6 +33,7 @@ JOURNAL = ".journal"
 LOCK = ".lock"
 
 MANIFEST = "manifest.json"
+MANIFEST_SUM = "manifest.sha256"
 DELETED = "deleted.npy"
 QUARANTINE = "quarantine.jsonl"
 CANARY_QUERIES = "canaries.npy"
@@ -61,6 +63,19 @@ def generation_name(number: int) -> str:
     return f"{number:06d}"
 
 
+def pointer_text(name: str) -> str:
+    """Return what ``CURRENT`` says: a generation's name, and digits that no slip of a bit keeps.
+
+    A name that somebody wrote there without them is taken as it is.
+    """
+    return f"{name} {hashlib.sha256(name.encode()).hexdigest()[:16]}\n"
+
+
+def manifest_sum(content: bytes) -> str:
+    """Return what ``manifest.sha256`` says of a manifest's bytes."""
+    return f"{hashlib.sha256(content).hexdigest()}  {MANIFEST}\n"
+
+
 def check_index_folder(index: Path) -> None:
     """Refuse a place where an index would mix with other files.
 
@@ -88,7 +103,7 @@ def published_generation(index: Path) -> Path:
         BundleDamaged: If ``CURRENT`` names no generation.
     """
     try:
-        name = (index / CURRENT).read_text().strip()
+        pointer = (index / CURRENT).read_text()
     except (FileNotFoundError, NotADirectoryError) as error:
         raise BundleNotFound(
             f"{index} holds no published index. "
@@ -96,9 +111,11 @@ def published_generation(index: Path) -> Path:
         ) from error
     except (OSError, UnicodeDecodeError) as error:
         raise BundleDamaged(f"{index / CURRENT} cannot be read: {error}. {REBUILD}") from error
+    name, *digits = pointer.split() or [""]
     folder = index / GENERATIONS / name
-    if not _GENERATION.fullmatch(name) or not folder.is_dir():
-        raise BundleDamaged(f"{index / CURRENT} names {name!r}, no generation. {REBUILD}")
+    known = _GENERATION.fullmatch(name) and folder.is_dir()
+    if not known or (digits and pointer != pointer_text(name)):
+        raise BundleDamaged(f"{index / CURRENT} says {pointer!r}, no generation. {REBUILD}")
     return folder
 
 
@@ -176,6 +193,7 @@ def damaged_files(
     problems = [
         f"{name} is not in the manifest" for name in expected_names if name not in manifest.files
     ]
+    problems += _manifest_problems(folder)
     for name, expected in manifest.files.items():
         if only is not None and name not in only:
             continue
@@ -191,6 +209,17 @@ def damaged_files(
         elif actual != expected:
             problems.append(f"{name} has another SHA-256 than the manifest says")
     return problems
+
+
+def _manifest_problems(folder: Path) -> list[str]:
+    try:
+        expected = manifest_sum((folder / MANIFEST).read_bytes()).encode()
+        signed = (folder / MANIFEST_SUM).read_bytes()
+    except OSError as error:
+        return [f"{MANIFEST_SUM} cannot be read: {error.strerror or error}"]
+    return (
+        [] if signed == expected else [f"{MANIFEST} has another SHA-256 than {MANIFEST_SUM} says"]
+    )
 
 
 def check_files(folder: Path, manifest: IndexManifest, only: Collection[str] | None = None) -> None:

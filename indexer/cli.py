@@ -9,9 +9,8 @@ from collections.abc import Iterable, Mapping
 from contextlib import closing
 from dataclasses import asdict
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal, Never
+from typing import Annotated, Never
 
 import structlog
 import typer
@@ -23,18 +22,35 @@ from indexer.build import run_build
 from indexer.bundle import generation_folders, published_generation, read_generation_manifest
 from indexer.deletion import Selection, delete_crops, require_absent
 from indexer.doctor import examine_index, examine_machine, examine_model
+from indexer.encoder_for_build import load_for, planned
 from indexer.evaluation import evaluate_index
 from indexer.filter_expressions import parse_age, parse_filters
 from indexer.gallery import open_gallery, read_manifest
 from indexer.generation import open_generation
 from indexer.judged_queries import read_judged_queries
-from indexer.planning import parse_size, plan, resources_at
-from indexer.precision import encode_rate, first_images, parity_checked
+from indexer.options import (
+    BatchOption,
+    CopyOption,
+    CropsOption,
+    DeviceOption,
+    IndexOption,
+    JsonOption,
+    KindOption,
+    MemoryOption,
+    MetadataOption,
+    ModelOption,
+    NeighboursOption,
+    PartsOption,
+    PrecisionOption,
+    RecallOption,
+    WorkersOption,
+    part_format,
+)
+from indexer.planning import parse_size
 from indexer.preparation import (
     DEFAULT_OPTIONS,
     BuildOptions,
     Growth,
-    PreparedBuild,
     prepare_build,
 )
 from indexer.progress import drawn_progress
@@ -42,67 +58,14 @@ from indexer.retention import clear, compact, roll_back
 from indexer.verification import verify_index
 from indexer.wishes import DEFAULT_RECALL, IndexWishes
 from models.command_lines import FAILED, one_line_errors
-from models.contracts import PersonEncoder
 from models.loading import DEFAULT, SHIPPED, load_encoder
-from models.parts import PART_FORMATS, PartFormat
 
 SOME_QUARANTINED = 3
-_WORTH_TIMING = 1000  # crops: below, a build is over before its time is estimated
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__
 )
 log = structlog.get_logger()
-
-IndexOption = Annotated[Path, typer.Option(help="The index folder.")]
-JsonOption = Annotated[
-    bool, typer.Option("--json", help="Put one JSON object on stdout; logs stay on stderr.")
-]
-
-CropsOption = Annotated[
-    str,
-    typer.Option(
-        help="A folder of person crops, searched wholly; tar files or parquet files, as one name "
-        "or a pattern; or a URL such as s3://bucket/crops."
-    ),
-]
-ModelOption = Annotated[
-    str, typer.Option(help="default, a model directory, a checkpoint, or open_clip:ARCH/TAG.")
-]
-MetadataOption = Annotated[
-    Path | None,
-    typer.Option(help="csv, jsonl or parquet: path, camera, captured_at, track_id, others."),
-]
-BatchOption = Annotated[int, typer.Option(min=1, max=4096, help="Crops encoded at once.")]
-DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
-PrecisionOption = Annotated[str, typer.Option(help="auto, fp32 or bf16.")]
-WorkersOption = Annotated[int, typer.Option(min=1, max=64, help="Threads that decode images.")]
-PartsOption = Annotated[
-    str,
-    typer.Option(
-        help="How to store the vectors of the model's second stage: int8, fp16, fp32 or none."
-    ),
-]
-KindOption = Annotated[
-    Literal["auto", "flat", "ivf"],
-    typer.Option(help="How to search: exactly, by lists, or as the size asks for."),
-]
-MemoryOption = Annotated[
-    str | None, typer.Option(help="The most memory that making the index may take, as 4GB.")
-]
-RecallOption = Annotated[
-    float, typer.Option(min=0.5, max=1, help="Recall@10 that lists must reach.")
-]
-NeighboursOption = Annotated[
-    int, typer.Option(min=0, max=100, help="Look-alikes to list for each crop; 20 for re-ranking.")
-]
-CopyOption = Annotated[
-    bool | None,
-    typer.Option(
-        "--copy/--no-copy",
-        help="Keep the originals in the index; by default where they cannot be read again.",
-    ),
-]
 
 
 @app.callback()
@@ -157,7 +120,7 @@ def build(  # noqa: PLR0913 - a parameter for each option of the command line
         batch_size=batch_size,
         workers=workers,
         copy_contents=copy,
-        parts=_part_format(parts),
+        parts=part_format(parts),
         neighbours=neighbours,
         wishes=IndexWishes(kind=kind, memory=most, recall=recall),
     )
@@ -203,8 +166,12 @@ def _grow(
 ) -> None:
     with one_line_errors(as_json=as_json):
         prepared = prepare_build(crops, index, options, change)
-        encoder = _loaded_for(prepared, *machine)
-        _tell_plan(prepared, encoder)
+        log.info("loading the model", model=options.model_source)
+        encoder, warning = load_for(prepared, load_encoder, *machine)
+        if warning is not None:
+            log.warning(warning)
+        for line in planned(prepared, encoder):
+            log.info(line)
         with drawn_progress(Console(stderr=True)) as on_progress:
             report = run_build(prepared, encoder, on_progress)
         for warning in report.warnings:
@@ -401,42 +368,6 @@ def doctor(
             reports.doctor_lines(findings),
             as_json=as_json,
         )
-
-
-def _loaded_for(prepared: PreparedBuild, device: str, precision: str) -> PersonEncoder:
-    """Load the model; where the precision is left to us, in one that keeps its vectors."""
-    model = prepared.options.model_source
-    log.info("loading the model", model=model)
-    encoder = load_encoder(model, device=device, precision=precision)
-    if precision != "auto" or encoder.precision == "fp32":
-        return encoder
-    fp32 = partial(load_encoder, model, device=device, precision="fp32")
-    encoder, parity = parity_checked(encoder, fp32, first_images(prepared.source))
-    if parity.warning is not None:
-        log.warning(parity.warning)
-    return encoder
-
-
-def _tell_plan(prepared: PreparedBuild, encoder: PersonEncoder) -> None:
-    """Say what the build will take, as far as can be told; refuse what does not fit."""
-    count = prepared.source.count()
-    if count is None:
-        log.info("how many crops there are only the end of the archive will tell: no plan")
-        return
-    rate = None
-    if count >= _WORTH_TIMING:
-        rate = encode_rate(encoder, first_images(prepared.source))
-    resources = resources_at(prepared.index, rate)
-    width = encoder.card.embedding_width
-    for line in plan(count, width, resources, prepared.options.wishes).lines():
-        log.info(line)
-
-
-def _part_format(name: str) -> PartFormat | None:
-    known: dict[str, PartFormat | None] = {"none": None, **{each: each for each in PART_FORMATS}}
-    if name not in known:
-        raise typer.BadParameter(f"{name!r} is no format: {', '.join(known)}", param_hint="--parts")
-    return known[name]
 
 
 def _tell(value: Mapping[str, JsonValue], lines: Iterable[str], *, as_json: bool) -> None:

@@ -1,6 +1,7 @@
 """A generation at work: what it takes from its parent, what it brings, and how it is finished."""
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -127,6 +128,8 @@ class Draft:
         parent = self.site.parent
         drafted = manifest.model_copy(
             update={
+                "generation": self.site.generation,
+                "created_at": datetime.now(UTC),
                 "parent": None if parent is None else int(parent.name),
                 "segments": tuple(self._segments),
                 "wishes": self._wishes,

@@ -14,9 +14,12 @@ from indexer.bundle import (
     GENERATIONS,
     LOCK,
     MANIFEST,
+    MANIFEST_SUM,
     generation_folders,
     generation_name,
+    manifest_sum,
     measure_file,
+    pointer_text,
     published_generation,
 )
 from indexer.disk import sync, sync_tree, write_text
@@ -145,7 +148,7 @@ def describe_files(folder: Path, known: dict[str, StoredFile]) -> dict[str, Stor
     names = sorted(
         path.relative_to(folder).as_posix()
         for path in folder.rglob("*")
-        if path.is_file() and path.name != MANIFEST
+        if path.is_file() and path.name not in (MANIFEST, MANIFEST_SUM)
     )
     return {name: known.get(name) or measure_file(folder / name) for name in names}
 
@@ -159,7 +162,9 @@ def publish(site: BuildingSite, manifest: IndexManifest) -> Path:
     Raises:
         OSError: If the disk fails; the old generation stays published.
     """
-    write_text(site.folder / MANIFEST, manifest.model_dump_json(indent=2))
+    content = manifest.model_dump_json(indent=2)
+    write_text(site.folder / MANIFEST, content)
+    write_text(site.folder / MANIFEST_SUM, manifest_sum(content.encode()))
     sync(site.folder)
     generations = site.index / GENERATIONS
     generations.mkdir(exist_ok=True)
@@ -167,7 +172,7 @@ def publish(site: BuildingSite, manifest: IndexManifest) -> Path:
     published = site.folder.rename(generations / generation_name(site.generation))
     sync(generations)
     pointer = site.index / f"{CURRENT}.new"
-    write_text(pointer, f"{published.name}\n")
+    write_text(pointer, pointer_text(published.name))
     pointer.replace(site.index / CURRENT)
     sync(site.index)
     return published

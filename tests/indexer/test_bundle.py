@@ -12,12 +12,14 @@ from models.errors import BundleDamaged, BundleError, BundleNotFound, Configurat
 
 def test_the_files_of_a_generation_are_those_of_the_layout(built: BuildReport, index: Path) -> None:
     assert sorted(path.name for path in index.iterdir()) == [".lock", "CURRENT", "generations"]
-    assert (index / "CURRENT").read_text() == "000001\n"
+    digits = hashlib.sha256(b"000001").hexdigest()[:16]
+    assert (index / "CURRENT").read_text() == f"000001 {digits}\n"
     assert bundle.published_generation(index) == index / "generations" / "000001"
     names = sorted(path.name for path in built.folder.iterdir())
     assert names == sorted(
         [
             "manifest.json",
+            "manifest.sha256",
             "000001",
             "deleted.npy",
             "canaries.npy",
@@ -51,7 +53,9 @@ def test_a_place_without_an_index_says_how_to_make_one(tmp_path: Path, place: st
         bundle.read_manifest(tmp_path / place)
 
 
-@pytest.mark.parametrize("pointer", [b"", b"000009", b"../..", b"..", b"1", b"\xff", b"000001/x"])
+@pytest.mark.parametrize(
+    "pointer", [b"", b"000009", b"../..", b"..", b"1", b"\xff", b"000001/x", b"000001 0"]
+)
 def test_a_pointer_to_nowhere_is_damage(built: BuildReport, index: Path, pointer: bytes) -> None:
     assert built.folder.is_dir()
     (index / "CURRENT").write_bytes(pointer)

@@ -20,6 +20,7 @@ def sign_again(folder: Path, **changes: object) -> None:
     path = folder / bundle.MANIFEST
     files = {name: file.model_dump() for name, file in describe_files(folder, {}).items()}
     path.write_text(json.dumps({**json.loads(path.read_text()), "files": files, **changes}))
+    (folder / bundle.MANIFEST_SUM).write_text(bundle.manifest_sum(path.read_bytes()))
 
 
 def test_a_sound_index_has_no_problems(built: BuildReport, index: Path) -> None:
@@ -27,7 +28,7 @@ def test_a_sound_index_has_no_problems(built: BuildReport, index: Path) -> None:
     assert verification.problems == ()
     assert verification.folder == built.folder
     assert verification.checks == (
-        "size and SHA-256 of 10 files",
+        "size and SHA-256 of 11 files",
         "counts of 5 crops",
         "5 vectors of length 1",
         "5 crops find themselves",
