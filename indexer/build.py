@@ -213,8 +213,9 @@ class _Build:
         def is_known(content_sha256: str) -> bool:
             if content_sha256 in journal:
                 return True
-            found = None if parent is None else parent.find(crop_id(content_sha256))
-            return found is not None and not self._lacks_content(found[0])
+            # A record is not read for this: that would take fifteen times as long.
+            row = -1 if parent is None else int(parent.rows_of([crop_id(content_sha256)])[0])
+            return row >= 0 and not self._lacks_content(row)
 
         batches = embed_crops(
             source.entries(),

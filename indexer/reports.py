@@ -26,10 +26,14 @@ def build_lines(index: Path, report: BuildReport) -> Iterator[str]:
         f"Indexed {counts.encoded + counts.reused:,} of {counts.found:,} files in "
         f"{report.elapsed_s:.1f} s ({counts.found / report.elapsed_s:,.0f} files/s): "
         f"{counts.encoded:,} encoded{resumed}, {counts.reused:,} known before; "
-        f"{counts.duplicates:,} copies of others. The gallery has {counts.indexed:,} crops."
+        f"{_counted(counts.duplicates, 'copy', 'copies')} of others. "
+        f"The gallery has {_counted(counts.indexed, 'crop')}."
     )
     if counts.replaced or counts.removed:
-        yield f"Replaced {counts.replaced:,} crops, removed {counts.removed:,}."
+        yield (
+            f"Brought {_counted(counts.replaced, 'crop')} up to date (another content, path or "
+            f"metadata), removed {counts.removed:,}."
+        )
     yield from _skipped_lines(counts)
     if counts.quarantined:
         yield f"Quarantined {counts.quarantined:,}, see {report.quarantine}:"
@@ -78,8 +82,8 @@ def deletion_lines(index: Path, deletion: Deletion) -> Iterator[str]:
         yield f"No crop was selected: generation {manifest.generation} of {str(index)!r} stays."
         return
     yield (
-        f"{len(deletion.removed):,} crops are found no longer, {manifest.counts.indexed:,} are "
-        f"left. Generation {manifest.generation} of {str(index)!r} is published."
+        f"Deleted {_counted(len(deletion.removed), 'crop')}, {manifest.counts.indexed:,} left. "
+        f"Generation {manifest.generation} of {str(index)!r} is published."
     )
     yield (
         f"Their rows are still on disk. To remove them: python -m indexer compact --index {index}, "
@@ -107,7 +111,8 @@ def republished_lines(index: Path, done: Republished) -> Iterator[str]:
     back = "" if manifest.restores is None else f", the crops of generation {manifest.restores}"
     yield (
         f"Generation {manifest.generation} of {str(index)!r} is published: "
-        f"{manifest.counts.indexed:,} crops in {len(manifest.segments)} segments{back}."
+        f"{_counted(manifest.counts.indexed, 'crop')} in "
+        f"{_counted(len(manifest.segments), 'segment')}{back}."
     )
 
 
@@ -267,6 +272,10 @@ def _skipped_lines(counts: Counts) -> Iterator[str]:
             f"Metadata: {counts.metadata_rows:,} lines, {counts.metadata_without_crop:,} of them "
             f"without a crop; {counts.crops_without_metadata:,} crops without a line."
         )
+
+
+def _counted(number: int, one: str, many: str | None = None) -> str:
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 def _generation_object(index: Path, folder: Path, manifest: IndexManifest) -> dict[str, JsonValue]:

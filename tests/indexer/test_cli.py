@@ -11,6 +11,7 @@ from typer.testing import CliRunner, Result
 
 from indexer import cli
 from indexer.bundle import read_manifest
+from indexer.gallery import open_gallery
 from models.contracts import Float32Array
 from models.errors import ModelNotFound
 from tests.fakes import ColourEncoder
@@ -273,3 +274,63 @@ def test_doctor_examines_machine_model_and_index(crops: Path, index: Path, loade
     assert [finding["part"] for finding in findings][-2:] == ["model", "model speed"]
     assert loaded.requests[-1] == ("default", "auto", "auto")
     assert run("doctor", "--model", "missing").exit_code == 1
+
+
+def ids_of(index: Path) -> dict[str, str]:
+    gallery = open_gallery(index, ColourEncoder().card)
+    found = gallery.ids_by_path()
+    gallery.close()
+    return found
+
+
+def test_a_gallery_grows_shrinks_and_goes_back_from_the_command_line(
+    crops: Path, index: Path, tmp_path: Path, loaded: Loaded
+) -> None:
+    run("build", "--crops", crops, "--index", index, "--model", "open_clip:A/B")
+    draw(tmp_path / "more" / "new.png", "red")
+    added = run("add", "--crops", tmp_path / "more", "--index", index)
+    assert added.exit_code == 0, added.stderr
+    assert loaded.requests[-1] == ("open_clip:A/B", "auto", "fp32")  # as it was built
+    assert "1 encoded, 0 known before" in added.stdout
+    assert "The gallery has 6 crops." in added.stdout
+    red = ids_of(index)["cam1/red.png"]
+    deleted = run("delete", "--index", index, "--id", red)
+    assert deleted.stdout.startswith("Deleted 1 crop, 5 left. Generation 3 of ")
+    assert "brings them back where the source still holds them" in deleted.stdout
+    trace = run("verify", "--index", index, "--absent", red)
+    assert trace.exit_code == 1
+    assert f"error: crop {red} is still in " in trace.stderr
+    assert run("compact", "--index", index).stdout.endswith("is published: 5 crops in 1 segment.\n")
+    assert run("compact", "--index", index).stdout.startswith("Nothing to merge: generation 4 ")
+    back = run("rollback", "--index", index, "--to", 2)
+    assert back.stdout.endswith("6 crops in 2 segments, the crops of generation 2.\n")
+    run("rollback", "--index", index)
+    gone = run("gc", "--index", index, "--keep", 1)
+    assert gone.stdout.startswith(f"Removed generations of {str(index)!r}: 1, 2, 3, 4, 5 (")
+    assert gone.stdout.endswith("Kept: 6.\n")
+    absent = only_object(run("verify", "--index", index, "--absent", red, "--json"))
+    assert (absent["absent"], absent["id"]) == (True, red)
+    info = run("info", "--index", index).stdout
+    assert "generation   6, made " in info
+    assert "others       none" in info
+
+
+def test_deletions_by_filter_and_age_say_what_they_took(crops: Path, index: Path) -> None:
+    lines = ["path,camera,captured_at", "cam1/red.png,c1,2024-05-01", "black.jpeg,c1,2024-05-09"]
+    (index.parent / "m.csv").write_text("\n".join(lines))
+    run("build", "--crops", crops, "--index", index, "--metadata", index.parent / "m.csv")
+    ids = ids_of(index)
+    old = ["--where", "camera=c1", "--older-than", "2024-05-05"]
+    value = only_object(run("delete", "--index", index, *old, "--json"))
+    assert (value["removed"], value["indexed"], value["generation"]) == (
+        [ids["cam1/red.png"]],
+        4,
+        2,
+    )
+    nothing = run("delete", "--index", index, *old)
+    assert nothing.stdout.startswith("No crop was selected: generation 2 of ")
+    for wrong in (["--where", "camera"], ["--older-than", "soon"], [], ["--id", "f" * 20]):
+        refused = run("delete", "--index", index, *wrong)
+        assert (refused.exit_code, refused.stdout) == (1, "")
+        assert refused.stderr.startswith("error: ")
+    assert len(ids_of(index)) == 4

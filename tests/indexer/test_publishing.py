@@ -99,6 +99,7 @@ def test_generations_are_kept_where_the_pointer_is_damaged(
     assert built.folder.is_dir()
 
 
+@pytest.mark.slow
 def test_a_build_killed_at_any_step_leaves_the_old_or_the_new_generation(
     crops: Path, tmp_path: Path, encoder: ColourEncoder
 ) -> None:
