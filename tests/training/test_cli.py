@@ -16,11 +16,11 @@ from models.parts import Parts
 from tests.fakes import ColourEncoder
 from tests.training.captioned_people import run_content, write_captioned_people
 from tests.training.toml_files import write_toml
+from training.checkpoints import MODEL_FOLDER
 from training.cli import app
 from training.config import RenderedRunConfig
 from training.evaluation.rendered_figures import without_single_queries
 from training.export import EVALUATION_FILE
-from training.running import MODEL_FOLDER
 from training.tracking import METRICS_FILE
 
 EVALUATE = ["evaluate", "default", "rendered-people", "DATA", "--people", "2"]
@@ -199,7 +199,7 @@ class ColourScorer:
 
 class TwoStages(ColourEncoder):
     @property
-    def part_scorer(self) -> PartScorer | None:  # type: ignore[override]
+    def part_scorer(self) -> PartScorer | None:
         return ColourScorer()
 
 

@@ -12,7 +12,7 @@ from models.errors import ConfigurationInvalid
 from models.loading import load_encoder
 from tests.training.captioned_people import run_config, write_captioned_people
 from training import loop, preparation, running
-from training.checkpoints import BEST_FILE, LAST_FILE
+from training.checkpoints import BEST_FILE, LAST_FILE, MODEL_FOLDER
 from training.config import CaptionedRunConfig, RenderedRunConfig
 from training.data_fingerprints import DATA_FILE
 from training.export import EVALUATION_FILE
@@ -21,7 +21,7 @@ from training.tracking import CURVES_FILE, EVENTS_FOLDER, METRICS_FILE
 
 NOTHING_ELSE = {
     CONFIG_FILE, ENVIRONMENT_FILE, DATA_FILE, LOG_FILE, METRICS_FILE, EVENTS_FOLDER, CURVES_FILE,
-    LAST_FILE, BEST_FILE, running.MODEL_FOLDER, EVALUATION_FILE,
+    LAST_FILE, BEST_FILE, MODEL_FOLDER, EVALUATION_FILE,
 }  # fmt: skip
 SHORT: dict[str, Any] = {
     "batches": {"size": 8, "epochs": 2},
@@ -107,7 +107,7 @@ def test_the_report_is_of_the_test_split_which_chose_nothing(finished: Path) -> 
     report = json.loads((finished / EVALUATION_FILE).read_text())
     assert (report["split"], report["selected_on_test"]) == ("test", False)
     assert (report["people"], report["crops"], report["captions"]) == (2, 4, 8)
-    card = load_encoder(finished / running.MODEL_FOLDER, device="cpu").card
+    card = load_encoder(finished / MODEL_FOLDER, device="cpu").card
     assert report["weights_sha256"] == card.weights_sha256
     assert json.loads(card.provenance["figures"]) == report
     assert card.provenance["selected_on_test"] == "false"
@@ -119,7 +119,7 @@ def test_weights_chosen_by_the_test_split_are_reported_as_such(
     config = short(people, validation={"select_on_test": True})
     report = json.loads(trained(config, tmp_path / "run") or "")
     assert (report["split"], report["selected_on_test"]) == ("test", True)
-    card = load_encoder(tmp_path / "run" / running.MODEL_FOLDER, device="cpu").card
+    card = load_encoder(tmp_path / "run" / MODEL_FOLDER, device="cpu").card
     assert card.provenance["selected_on_test"] == "true"
 
 
@@ -140,7 +140,7 @@ def test_without_both_a_model_is_exported_and_not_measured(tmp_path: Path) -> No
     root = write_captioned_people(tmp_path / "people", val=0, test=0)
     assert trained(short(root), tmp_path / "run") is None
     assert not (tmp_path / "run" / EVALUATION_FILE).exists()
-    card = load_encoder(tmp_path / "run" / running.MODEL_FOLDER, device="cpu").card
+    card = load_encoder(tmp_path / "run" / MODEL_FOLDER, device="cpu").card
     assert "figures" not in card.provenance
 
 
@@ -154,7 +154,7 @@ def test_the_weights_with_the_best_figure_on_val_are_exported(
     assert (content["step"], content["figures"]) == (6, {"recall_at_1": 0.9})
     best, last = (weights(tmp_path / "run" / name) for name in (BEST_FILE, LAST_FILE))
     assert any(not torch.equal(best[name], last[name]) for name in best)
-    provenance = load_encoder(tmp_path / "run" / running.MODEL_FOLDER, device="cpu").card.provenance
+    provenance = load_encoder(tmp_path / "run" / MODEL_FOLDER, device="cpu").card.provenance
     assert (provenance["steps"], provenance["validation"]) == ("6", 'val: {"recall_at_1": 0.9}')
 
 
