@@ -44,7 +44,9 @@ setup: $(READY)
 $(GALLERY)/export.json: | $(READY)
 	$(BIN)/python -m training render --people 600 --sightings 4 --seed 20260 --setting held_out --out $(GALLERY)
 
+# Made anew when the model changes: vectors of two models cannot be compared.
 $(INDEX)/CURRENT: $(GALLERY)/export.json models/default/card.json | $(READY)
+	@rm -rf $(INDEX)
 	$(BIN)/python -m indexer build --crops $(GALLERY)/crops --metadata $(GALLERY)/metadata.csv --index $(INDEX) --name demo
 
 demo: $(READY) $(INDEX)/CURRENT
