@@ -12,7 +12,7 @@ import pytest
 
 from indexer.gallery import Gallery
 from models.contracts import Float32Array
-from service.schemas import SearchRequest
+from service.queries import SearchRequest
 from tests.fakes import COLOURS, ColourEncoder
 from tests.service.conftest import BACKGROUND, COAT_SHARES, CROP_SIZE, HOSTILE, Service, serving
 
@@ -63,7 +63,9 @@ def test_an_answer_has_every_field_of_the_wire_format(service: Service, gallery:
     fingerprint = ColourEncoder().card.fingerprint()
     assert answer["model"] == {"name": "colour", "fingerprint": fingerprint}
     assert answer["warnings"] == []
-    assert set(answer["timings_ms"]) == {"encode", "search", "total"}
+    assert answer["matching"] == 24
+    assert answer["reranked_by"] == []
+    assert set(answer["timings_ms"]) == {"encode", "search", "rerank", "total"}
     (result,) = answer["results"]
     crop = gallery.crop(result["id"])
     assert crop is not None
@@ -72,6 +74,10 @@ def test_an_answer_has_every_field_of_the_wire_format(service: Service, gallery:
         "rank": 1,
         "id": crop.id,
         "score": pytest.approx(1, abs=1e-3),
+        "first_stage_rank": 1,
+        "first_stage_score": result["score"],
+        "second_stage_score": None,
+        "neighbour_overlap": None,
         "crop_url": f"/v1/crops/{crop.id}",
         "thumbnail_url": f"/v1/crops/{crop.id}/thumbnail",
         "path": "green 0.png",
@@ -79,6 +85,7 @@ def test_an_answer_has_every_field_of_the_wire_format(service: Service, gallery:
         "captured_at": "2026-03-14T08:01:00Z",
         "track_id": "track-1",
         "metadata": {"note": HOSTILE},
+        "phrases": [],
     }
     assert service.client.get(result["crop_url"]).headers["content-type"] == "image/png"
 
