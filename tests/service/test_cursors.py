@@ -77,7 +77,7 @@ def digest(more: dict[str, object], filters: Filters | None = None, image: str =
 
 def test_what_may_change_from_page_to_page_is_no_part_of_the_query() -> None:
     rerank = {"method": "rvn"}
-    same = [
+    same: list[dict[str, object]] = [
         {"limit": 3},
         {"explain": True},
         {"purpose": "lost child"},
@@ -88,7 +88,7 @@ def test_what_may_change_from_page_to_page_is_no_part_of_the_query() -> None:
 
 
 def test_everything_else_is() -> None:
-    others = [
+    others: list[dict[str, object]] = [
         {},
         {"text": "blue"},
         {"like": "0" * 20},

@@ -5,6 +5,7 @@ from contextlib import closing
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from indexer.build import build
@@ -19,7 +20,7 @@ from tests.fakes import COLOURS, ColourEncoder
 from tests.indexer.conftest import draw
 from tests.service.two_stages import SIZE, TwoStageEncoder, build_two_stage_gallery
 
-RED = np.array(COLOURS["red"]) / np.sqrt(3)
+Float64Array = npt.NDArray[np.float64]
 
 
 @pytest.fixture(scope="module")
@@ -34,25 +35,27 @@ def searcher(gallery: Gallery) -> Searcher:
     return Searcher(TwoStageEncoder(), gallery)
 
 
-def answer(searcher: Searcher, rerank: dict[str, object] | None = None, **more: object) -> Ranking:
+def answer(searcher: Searcher, rerank: object = None, **more: object) -> Ranking:
     asked = {"text": "red", "limit": 200, "rerank": rerank} | more
     request = SearchRequest.model_validate(asked)
     return searcher.answer(SearchQuery(request, filters_of(request.filters)))
 
 
 def first_stage(searcher: Searcher, **more: object) -> list[RankedHit]:
-    return answer(searcher, **more).hits
+    return answer(searcher, None, **more).hits
 
 
-def top_half_scores(gallery: Gallery, hits: list[RankedHit]) -> np.ndarray:
+def top_half_scores(gallery: Gallery, hits: list[RankedHit]) -> Float64Array:
     """Return the second stage's scores: product of the stored upper halves and the colour."""
     parts = gallery.parts([hit.crop.id for hit in hits])
     assert parts is not None
-    return parts.values[:, 0].astype(np.float64) @ np.array(COLOURS["red"])
+    scores: Float64Array = parts.values[:, 0].astype(np.float64) @ np.array(COLOURS["red"])
+    return scores
 
 
-def standardised(values: np.ndarray) -> np.ndarray:
-    return (values - values.mean()) / values.std()
+def standardised(values: Float64Array) -> Float64Array:
+    scores: Float64Array = (values - values.mean()) / values.std()
+    return scores
 
 
 def ids(hits: list[RankedHit]) -> list[str]:

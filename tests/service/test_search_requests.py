@@ -197,7 +197,7 @@ def test_a_value_that_cannot_be_used_is_named(
 
 def test_what_an_index_has_nothing_stored_for_says_how_to_store_it(service: Service) -> None:
     for method, said in (("rvn", "--neighbours 20"), ("nafs", "no second stage")):
-        body = {"text": "red", "rerank": {"method": method}}
+        body: dict[str, object] = {"text": "red", "rerank": {"method": method}}
         problem = assert_problem(post(service, body), 422, "request-invalid")
         assert said in problem["detail"]
 
@@ -272,7 +272,7 @@ def png_header(width: int, height: int) -> bytes:
     [
         (b"", "empty"),
         (b"GIF89a", "not a JPEG, PNG, WebP or BMP image"),
-        (picture()[:60], "broken"),
+        (picture((64, 64), "JPEG")[:-20], "broken"),
         (png_header(8000, 5001), "too many pixels: 8000x5001, at most 40,000,000"),
         (png_header(60_000, 60_000), "too many pixels"),
         (picture((4, 4)), "too small"),

@@ -1,14 +1,16 @@
 """Queries of every kind over a real gallery: what they find, in which order, page by page."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from PIL import Image
 
 from indexer.gallery import Crop, Gallery, open_gallery
+from models.contracts import Float32Array
 from models.errors import ConfigurationInvalid
 from service.column_filters import filters_of
 from service.cursors import CursorExpired, CursorSigner
@@ -17,6 +19,8 @@ from service.ranking import RankedHit, Ranking
 from service.searcher import QueryImage, Searcher, SearchQuery
 from tests.fakes import COLOURS
 from tests.service.two_stages import SIZE, TwoStageEncoder, build_two_stage_gallery
+
+Float64Array = npt.NDArray[np.float64]
 
 
 @pytest.fixture(scope="module")
@@ -40,15 +44,16 @@ def ids(hits: list[RankedHit]) -> list[str]:
     return [hit.crop.id for hit in hits]
 
 
-def unit(colour: str) -> np.ndarray:
-    return np.array(COLOURS[colour]) / np.sqrt(3)
+def unit(colour: str) -> Float64Array:
+    row: Float64Array = np.array(COLOURS[colour], np.float64) / np.sqrt(3)
+    return row
 
 
-def rows(gallery: Gallery, hits: list[RankedHit]) -> np.ndarray:
+def rows(gallery: Gallery, hits: list[RankedHit]) -> Float64Array:
     return gallery.vectors(ids(hits)).astype(np.float64)
 
 
-def assert_ranked_by(gallery: Gallery, found: Ranking, query: np.ndarray) -> None:
+def assert_ranked_by(gallery: Gallery, found: Ranking, query: Float64Array) -> None:
     assert len(found.hits) == SIZE
     query = query / np.linalg.norm(query)
     scores = [hit.score for hit in found.hits]
@@ -241,9 +246,13 @@ def test_later_pages_repeat_the_second_stage_of_the_first_whatever_the_deadline(
 
 def test_a_cursor_serves_its_own_query_alone(searcher: Searcher) -> None:
     cursor = answer(searcher, {"text": "red", "limit": 5}).next_cursor
-    for other in ({"text": "blue"}, {"text": "red", "filters": {"camera": "north"}}):
+    others: list[dict[str, object]] = [
+        {"text": "blue"},
+        {"text": "red", "filters": {"camera": "north"}},
+    ]
+    for other in others:
         with pytest.raises(QueryRefused, match="belongs to another query"):
-            answer(searcher, {"cursor": cursor} | other)
+            answer(searcher, other | {"cursor": cursor})
 
 
 def test_a_cursor_of_another_generation_has_expired(
@@ -265,9 +274,10 @@ class DriftingEncoder(TwoStageEncoder):
 
     drift = 0.0
 
-    def encode_texts(self, texts: list[str]) -> np.ndarray:  # type: ignore[override]
-        turned = super().encode_texts(texts) + np.float32(self.drift) * np.array([0, 1, 0], "f4")
-        return turned / np.linalg.norm(turned, axis=1, keepdims=True)
+    def encode_texts(self, texts: Sequence[str]) -> Float32Array:
+        moved = super().encode_texts(texts) + self.drift * np.array([0, 1, 0])
+        unit_rows: Float32Array = (moved / np.linalg.norm(moved, axis=1)[:, None]).astype("f4")
+        return unit_rows
 
 
 def test_a_ranking_that_can_no_longer_be_made_has_expired(gallery: Gallery) -> None:
