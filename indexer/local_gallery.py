@@ -184,11 +184,8 @@ class LocalGallery:
             unknown = next(each for each in crop_ids if self.crop(each) is None)
             raise KeyError(unknown)
         # A row is found by the beginning of an id, which two crops may share.
-        same = [
-            crop.id == each
-            for crop, each in zip(self._generation.crops.crops(rows), asked, strict=True)
-        ]
-        for place in np.flatnonzero(~np.asarray(same, bool)).tolist():
+        found = self._generation.crops.ids_of(rows)
+        for place in (n for n in range(len(asked)) if found[n] != asked[n]):
             rows[place] = self._known(asked[place])[0]
         return rows
 
