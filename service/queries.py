@@ -72,10 +72,13 @@ class Rerank(Schema):
     beta: Annotated[float, Field(strict=True, ge=0, le=1, allow_inf_nan=False)] | None = Field(
         default=None, description="what a full overlap of visual neighbours adds to a cosine"
     )
-    deadline_ms: Annotated[float, Field(gt=0, le=60_000, allow_inf_nan=False)] | None = Field(
+    deadline_ms: (
+        Annotated[float, Field(strict=True, gt=0, le=60_000, allow_inf_nan=False)] | None
+    ) = Field(
         default=None,
-        description="milliseconds from the start of the search after which no step of the second "
-        "stage begins; the first stage's order is the answer then",
+        description="milliseconds from the start of the search: a step of the second stage begins "
+        "only if, by what it took before, it will end by then; else the first stage's order is "
+        "the answer, with a warning",
     )
 
     @check_together(mode="after")
@@ -111,8 +114,8 @@ class SearchOptions(Schema):
         default="relevance",
         description="`time`: the best 1000 matches, newest first, those without a time last",
     )
-    min_score: Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)] | None = Field(
-        default=None, description="crops whose first-stage cosine is lower are left out"
+    min_score: Annotated[float, Field(strict=True, ge=-1, le=1, allow_inf_nan=False)] | None = (
+        Field(default=None, description="crops whose first-stage cosine is lower are left out")
     )
     rerank: Rerank | None = Field(default=None, description="none: as the service is set up")
     explain: Annotated[bool, Field(strict=True)] = Field(
@@ -126,7 +129,12 @@ class SearchOptions(Schema):
 class SearchRequest(SearchOptions):
     """What to look for, and how; ``text`` or ``like`` is needed, all else may be left out."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"text": "woman in red coat"}]})
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"text": "woman in red coat"}],
+            "anyOf": [{"required": ["text"]}, {"required": ["like"]}],
+        }
+    )
 
     @check_together(mode="after")
     def _asks_for_something(self) -> Self:
