@@ -110,17 +110,7 @@ class PageMaker:
             hits = self._explained(hits, request, encoded, candidates)
         next_cursor = None
         if len(ordered.hits) > end and end < DEEPEST:
-            next_cursor = self._signer.write(
-                Cursor(
-                    generation=self._generation,
-                    query=query,
-                    position=end,
-                    shown=shown_digest(ids_of(ordered.hits[:end])),
-                    depth=depth,
-                    reranked=ordered.reranked,
-                    expires_at=self._signer.expiry(),
-                )
-            )
+            next_cursor = self._write_cursor(query, ordered, depth, end)
         ended = time.perf_counter()
         reading = encoded.texts[request.text].reading if request.text else None
         return Ranking(
@@ -139,6 +129,19 @@ class PageMaker:
                 *_warnings_of_depth(request, candidates, is_last=next_cursor is None),
             ],
             next_cursor=next_cursor,
+        )
+
+    def _write_cursor(self, query: str, ordered: _Ordered, depth: int, position: int) -> str:
+        return self._signer.write(
+            Cursor(
+                generation=self._generation,
+                query=query,
+                position=position,
+                shown=shown_digest(ids_of(ordered.hits[:position])),
+                depth=depth,
+                reranked=ordered.reranked,
+                expires_at=self._signer.expiry(),
+            )
         )
 
     def _cursor(self, token: str | None, query: str) -> Cursor | None:

@@ -18,6 +18,7 @@ from models.errors import ConfigurationInvalid, CropUnreadable
 from service.bounded_bodies import ImageRoute, JsonRoute
 from service.column_filters import filters_of
 from service.cursors import CursorExpired
+from service.explanations import phrases_of
 from service.measures import Measures
 from service.openapi import problems
 from service.problems import (
@@ -174,19 +175,23 @@ def _rank(searcher: Searcher, query: SearchQuery, query_id: uuid.UUID) -> Rankin
         # What else of a request the gallery can refuse has been checked.
         raise _refused("filters", str(error)) from error
     except Exception as error:
-        message = str(error)
-        for text in filter(None, (query.request.text, *query.request.unlike)):
-            message = message.replace(text, "(the text)")
         log.error(  # noqa: TRY400 - the message may quote the description, so it is masked
             "search_failed",
             query_id=str(query_id),
             error=type(error).__name__,
-            message=message,
+            message=_masked(str(error), query.request),
             frames=traceback.format_tb(error.__traceback__),
         )
         raise ProblemRaised(
             INTERNAL, f"the search failed; the log of the service has it as query {query_id}"
         ) from error
+
+
+def _masked(message: str, request: SearchOptions) -> str:
+    phrases = (each.text for each in phrases_of(request.text, request.unlike))
+    for text in filter(None, (request.text, *request.unlike, *phrases)):
+        message = message.replace(text, "(the text)")
+    return message
 
 
 def _refused(field: str, reason: str) -> ProblemRaised:

@@ -139,6 +139,26 @@ class FailingEncoder(ColourEncoder):
         raise RuntimeError(f"cannot encode {texts}")
 
 
+class PhraseFailingEncoder(ColourEncoder):
+    """Fails at parts of descriptions, in lower case, not at whole ones."""
+
+    def encode_texts(self, texts: Sequence[str]) -> Float32Array:
+        if texts[0].islower():
+            raise RuntimeError(f"cannot encode {texts}")
+        return super().encode_texts(texts)
+
+
+def test_a_phrase_that_cannot_be_encoded_is_not_logged(
+    gallery: Gallery, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with serving(PhraseFailingEncoder(), gallery) as service:
+        response = search(service, "Somebody with a Secret Hat", explain=True)
+        assert response.status_code == 500
+    logged = capsys.readouterr().out
+    assert "cannot encode ['(the text)']" in logged
+    assert "secret" not in logged.lower()
+
+
 class ShapelessEncoder(ColourEncoder):
     def encode_texts(self, texts: Sequence[str]) -> Float32Array:
         return np.full((len(texts), 3), np.nan, np.float32)
