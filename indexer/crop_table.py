@@ -153,6 +153,11 @@ class CropTable:
         rows = matching_rows(self._table, filters, self.extra_names)
         return np.setdiff1d(rows, self.deleted, assume_unique=True) if len(self.deleted) else rows
 
+    def ids_of(self, rows: Int64Array) -> list[str]:
+        """Return the ids of some rows, in the order of ``rows``."""
+        ids: list[str] = self._table.column("id").take(pa.array(rows)).to_pylist()
+        return ids
+
     def rows_of(self, ids: Sequence[str]) -> Int64Array:
         """Return the row of every id ``(n,)``, -1 where there is none."""
         numbers, rows = self._by_id()

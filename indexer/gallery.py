@@ -7,7 +7,7 @@ from indexer.bundle import read_manifest
 from indexer.filters import ALL_CROPS, Condition, Filters
 from indexer.local_gallery import open_gallery
 from indexer.manifest import IndexManifest
-from indexer.records import Answer, Crop, Hit, JsonScalar
+from indexer.records import Answer, Crop, Hit, JsonScalar, NeighbourShares
 from models.contracts import Float32Array
 from models.parts import Parts
 
@@ -20,6 +20,7 @@ __all__ = [
     "Gallery",
     "Hit",
     "JsonScalar",
+    "NeighbourShares",
     "open_gallery",
     "read_manifest",
 ]
@@ -73,6 +74,14 @@ class Gallery(Protocol):
         """
         ...
 
+    def vectors(self, crop_ids: Sequence[str]) -> Float32Array:
+        """Return the unit rows of some crops, in their order: float32 ``(n, d)``.
+
+        Raises:
+            KeyError: If an id is unknown.
+        """
+        ...
+
     def parts(self, crop_ids: Sequence[str]) -> Parts | None:
         """Return the part vectors of some crops, in their order; None where none are stored.
 
@@ -94,6 +103,23 @@ class Gallery(Protocol):
 
         Raises:
             KeyError: If the id is unknown.
+        """
+        ...
+
+    def sharing_neighbours(
+        self, best: Sequence[str], candidates: Sequence[str], filters: Filters = ALL_CROPS
+    ) -> NeighbourShares | None:
+        """Return which crops share visual neighbours with the best ones of a query.
+
+        A crop's neighbourhood is itself and its K - 1 nearest among those that meet the filters,
+        where K crops are the best. None where no neighbours are stored. Without filters, and with
+        filters that few crops meet, all crops that share any are found; else those of the
+        ``candidates`` and of the crops that have one of the best on their stored lists.
+
+        Raises:
+            KeyError: If an id is unknown.
+            ConfigurationInvalid: If the lists are shorter than needed, or a filter names no
+                column, or compares it with what it is not.
         """
         ...
 

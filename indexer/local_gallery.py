@@ -1,20 +1,26 @@
 """A gallery whose files are on this machine, memory-mapped."""
 
 import hashlib
+import re
 from collections.abc import Sequence
 from pathlib import Path
+
+import numpy as np
 
 from indexer.bundle import check_files, published_generation, read_generation_manifest
 from indexer.crop_files import read_crop_file
 from indexer.filters import ALL_CROPS, Filters
-from indexer.generation import Generation
+from indexer.generation import Generation, Int64Array
 from indexer.manifest import IndexManifest
-from indexer.records import Answer, Crop, Hit
+from indexer.neighbour_overlap import SMALL_SELECTION, NeighbourOverlap, shared_among
+from indexer.records import Answer, Crop, Hit, NeighbourShares
 from indexer.stored_parts import joined_parts
 from models.card import ModelCard
 from models.contracts import Float32Array
-from models.errors import CropUnreadable, EncoderMismatch
+from models.errors import ConfigurationInvalid, CropUnreadable, EncoderMismatch
 from models.parts import Parts
+
+_ID = re.compile(r"[0-9a-f]{16,}")
 
 
 class LocalGallery:
@@ -94,6 +100,14 @@ class LocalGallery:
         segment, own = self._generation.place(row)
         return segment.thumbnails.read(own)
 
+    def vectors(self, crop_ids: Sequence[str]) -> Float32Array:
+        """Return the unit rows of some crops, in their order: float32 ``(n, d)``.
+
+        Raises:
+            KeyError: If an id is unknown.
+        """
+        return self._vectors(self._rows_of(crop_ids))
+
     def parts(self, crop_ids: Sequence[str]) -> Parts | None:
         """Return the part vectors of some crops, in their order; None where none are stored.
 
@@ -102,8 +116,7 @@ class LocalGallery:
         """
         if self.manifest.parts is None or not crop_ids:
             return None
-        rows = [self._known(each)[0] for each in crop_ids]
-        found = [self._generation.stored_parts(row) for row in rows]
+        found = [self._generation.stored_parts(row) for row in self._rows_of(crop_ids).tolist()]
         return joined_parts([parts for parts in found if parts is not None])
 
     def neighbours(self, crop_id: str) -> list[Crop] | None:
@@ -126,9 +139,62 @@ class LocalGallery:
         lists = self._generation.listed_by
         return None if lists is None else self._generation.crops.crops(lists.of(row))
 
+    def sharing_neighbours(
+        self, best: Sequence[str], candidates: Sequence[str], filters: Filters = ALL_CROPS
+    ) -> NeighbourShares | None:
+        """Return which crops share visual neighbours with the best ones of a query.
+
+        Raises:
+            KeyError: If an id is unknown.
+            ConfigurationInvalid: If the lists are shorter than needed, or a filter names no
+                column, or compares it with what it is not.
+        """
+        lists, reverse = self._generation.neighbours, self._generation.listed_by
+        if lists is None or reverse is None:
+            return None
+        if lists.rows.shape[1] < len(best) - 1:
+            raise ConfigurationInvalid(
+                f"{lists.rows.shape[1]} neighbours of each crop are stored, {len(best) - 1} are "
+                "needed. Build the index with --neighbours 20."
+            )
+        rows = self._rows_of(best)
+        selected = self._generation.crops.matching(filters) if filters else None
+        if selected is not None and len(selected) <= SMALL_SELECTION:
+            found = shared_among(rows, selected, self._vectors(selected))
+        else:
+
+            def nearest(row: int, count: int) -> Int64Array:
+                vector = self._vectors(np.array([row]))[0]
+                return self._generation.search(vector, count, selected).rows
+
+            overlap = NeighbourOverlap(lists, reverse, nearest)
+            found = overlap.shared(rows, self._rows_of(candidates), selected)
+        crops = self._generation.crops.crops(found.rows)
+        return NeighbourShares(crops, found.shares.tolist(), found.unknown)
+
     def close(self) -> None:
         """Release the files; the gallery cannot be used afterwards."""
         self._generation.close()
+
+    def _rows_of(self, crop_ids: Sequence[str]) -> Int64Array:
+        # Many at once: one by one, each would take half a millisecond.
+        asked = [each for each in crop_ids if _ID.fullmatch(each)]
+        rows = self._generation.crops.rows_of(asked)
+        if len(asked) < len(crop_ids) or (rows < 0).any():
+            unknown = next(each for each in crop_ids if self.crop(each) is None)
+            raise KeyError(unknown)
+        # A row is found by the beginning of an id, which two crops may share.
+        found = self._generation.crops.ids_of(rows)
+        for place in (n for n in range(len(asked)) if found[n] != asked[n]):
+            rows[place] = self._known(asked[place])[0]
+        return rows
+
+    def _vectors(self, rows: Int64Array) -> Float32Array:
+        found = np.empty((len(rows), self.manifest.embedding_width), np.float32)
+        for place, row in enumerate(rows.tolist()):
+            segment, own = self._generation.place(row)
+            found[place] = segment.vectors[own]
+        return found
 
     def _known(self, crop_id: str) -> tuple[int, Crop]:
         found = self._generation.crops.find(crop_id)

@@ -56,3 +56,16 @@ class Answer:
     strategy: str
     scanned: int
     recall: float
+
+
+@dataclass(frozen=True)
+class NeighbourShares:
+    """The crops that share visual neighbours with the best ones of a query.
+
+    ``shares`` are intersection over union of the two sets, above 0. ``unknown`` crops were passed
+    over, because too few of their stored neighbours meet the filters.
+    """
+
+    crops: list[Crop]
+    shares: list[float]
+    unknown: int

@@ -8,11 +8,13 @@ from fastapi import FastAPI
 
 from indexer.gallery import Gallery
 from models.contracts import PersonEncoder
+from service.cursors import CursorSigner
 from service.measures import Measures
 from service.openapi import DocumentedApp
 from service.problems import install_problem_handlers
 from service.readiness import ReadinessProbe
 from service.request_frame import RequestFrame
+from service.reranking import RerankDefaults
 from service.routes.crops import crop_routes
 from service.routes.health import health_routes, info_routes
 from service.routes.page import page_routes
@@ -26,10 +28,22 @@ Every address under `/v1` is also there without it. Every error is an RFC 9457
 """
 
 
-def create_app(encoder: PersonEncoder, gallery: Gallery) -> FastAPI:
-    """Return the application; whoever opened the gallery closes it afterwards."""
+def create_app(
+    encoder: PersonEncoder,
+    gallery: Gallery,
+    signer: CursorSigner | None = None,
+    rerank_defaults: RerankDefaults | None = None,
+) -> FastAPI:
+    """Return the application; whoever opened the gallery closes it afterwards.
+
+    Args:
+        encoder: The model that the gallery was built with.
+        gallery: What is searched.
+        signer: Makes cursors; one of this process alone if left out.
+        rerank_defaults: The second stage where a request is silent; none if left out.
+    """
     manifest, size = gallery.manifest, gallery.size
-    searcher = Searcher(encoder, gallery)
+    searcher = Searcher(encoder, gallery, signer, rerank_defaults)
     measures = Measures(manifest, size)
     probe = ReadinessProbe(searcher, gallery, encoder.card)
 

@@ -36,10 +36,12 @@ NOT_FOUND = ProblemKind("not-found", 404, "There is nothing at this address")
 CROP_UNKNOWN = ProblemKind("crop-unknown", 404, "There is no crop of this id")
 METHOD_NOT_ALLOWED = ProblemKind("method-not-allowed", 405, "This address does not take the method")
 CROP_GONE = ProblemKind("crop-gone", 410, "The crop's file is gone or has changed")
+CURSOR_EXPIRED = ProblemKind("cursor-expired", 410, "The ranking of the cursor is gone")
 BODY_TOO_LARGE = ProblemKind("body-too-large", 413, "The body is too large")
-MEDIA_TYPE_UNSUPPORTED = ProblemKind("media-type-unsupported", 415, "The body must be JSON")
+MEDIA_TYPE_UNSUPPORTED = ProblemKind("media-type-unsupported", 415, "The body is of another kind")
 REQUEST_INVALID = ProblemKind("request-invalid", 422, "The request has a value that cannot be used")
 INTERNAL = ProblemKind("internal", 500, "The service failed")
+IMAGE_UNREADABLE = ProblemKind("image-unreadable", 422, "The picture cannot be read")
 NOT_READY = ProblemKind("not-ready", 503, "The service is not ready")
 
 _OF_STATUS = {
@@ -155,7 +157,8 @@ def of_http_exception(error: HTTPException, method: str, path: str) -> ProblemRa
     if kind is None:
         kind = ProblemKind(f"http-{error.status_code}", error.status_code, str(error.detail))
     details = {
-        400: "the body cannot be parsed as JSON (nested too deeply, or a number too long)",
+        400: "the body cannot be parsed (JSON nested too deeply, a number too long, or broken "
+        "multipart)",
         404: f"{shorten(path)} does not exist; /docs lists what does",
         405: f"{shorten(path)} does not take {method}; allowed: "
         f"{(error.headers or {}).get('Allow', 'see /docs')}",

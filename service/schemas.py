@@ -2,10 +2,10 @@
 
 import unicodedata
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import AfterValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from models.schema import Schema
@@ -76,15 +76,6 @@ Text = Annotated[
 ]
 
 
-class SearchRequest(Schema):
-    """A description of a person, and how many crops to return."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [{"text": "woman in red coat"}]})
-
-    text: Text
-    limit: Annotated[int, Field(strict=True, ge=1, le=RESULT_LIMIT)] = 20
-
-
 class IndexIdentity(Schema):
     """Which index answered."""
 
@@ -100,13 +91,36 @@ class ModelIdentity(Schema):
     fingerprint: str
 
 
+class ShownPhrase(Schema):
+    """A phrase of the query, and how strongly a crop shows it."""
+
+    phrase: str
+    wanted: bool = Field(description="false for what the query is against")
+    strength: float = Field(
+        description="standard deviations above the mean of the query's best 100 crops; a hint, no "
+        "proof: among crops that all show it, half are below the mean"
+    )
+    present: bool = Field(description="whether the strength is above 0")
+
+
 class SearchResult(Schema):
     """One ranked crop."""
 
     rank: int = Field(description="1 is the best")
     id: str
-    score: float = Field(description="cosine of description and crop, -1..1; comparable only "
+    score: float = Field(description="what the order follows: the cosine of query and crop, "
+                         "-1..1, moved by the second stage where it was applied; comparable only "
                          "within one answer")  # fmt: skip
+    first_stage_rank: int | None = Field(
+        description="null: the first stage's best lacked it, its visual neighbours brought it up"
+    )
+    first_stage_score: float = Field(description="cosine of query and crop, -1..1")
+    second_stage_score: float | None = Field(
+        description="how well its parts fit the text, on its own scale; null if not compared"
+    )
+    neighbour_overlap: float | None = Field(
+        description="share of its visual neighbours among the query's best, 0..1; null if not asked"
+    )
     crop_url: str
     thumbnail_url: str
     path: str = Field(description="where the crop lies in the indexed folder")
@@ -114,6 +128,7 @@ class SearchResult(Schema):
     captured_at: datetime | None
     track_id: str | None
     metadata: dict[str, MetadataValue] = Field(description="the free columns of the metadata file")
+    phrases: tuple[ShownPhrase, ...] = Field(description="only with `explain`")
 
 
 class Timings(Schema):
@@ -121,16 +136,24 @@ class Timings(Schema):
 
     encode: float
     search: float
+    rerank: float = Field(description="the second stage, with the encoding it needs")
     total: float
 
 
 class SearchResponse(Schema):
-    """The ranked answer to one description."""
+    """One page of the ranked answer to a query."""
 
     query_id: UUID
     index: IndexIdentity
     model: ModelIdentity
     results: list[SearchResult]
+    matching: int = Field(description="number of crops that meet the filters")
+    reranked_by: tuple[Literal["parts", "visual_neighbours"], ...] = Field(
+        description="the steps of the second stage that made the order; empty: the first stage's"
+    )
+    next_cursor: str | None = Field(
+        description="send it with the same query for the next page; null: this is the last one"
+    )
     timings_ms: Timings
     warnings: list[str] = Field(
         description="what makes the ranking doubtful, each a code, a colon and a sentence; empty "

@@ -1,52 +1,133 @@
-"""``POST /search``: a description in, ranked crops out."""
+"""``POST /search`` and ``POST /search/image``: a query in, a page of ranked crops out."""
 
+import json
 import traceback
 import uuid
 from collections.abc import Callable, Coroutine
-from typing import Any
-from urllib.parse import quote
+from typing import Annotated, Any
 
 import structlog
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, File, Form, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from pydantic import ValidationError
 
-from indexer.gallery import Hit
+from indexer.gallery import Filters
 from indexer.manifest import IndexManifest
-from service.json_bodies import JsonRoute
+from models.errors import ConfigurationInvalid, CropUnreadable
+from service.bounded_bodies import ImageRoute, JsonRoute
+from service.column_filters import filters_of
+from service.cursors import CursorExpired
+from service.explanations import phrases_of
 from service.measures import Measures
 from service.openapi import problems
 from service.problems import (
     BODY_TOO_LARGE,
+    CURSOR_EXPIRED,
+    IMAGE_UNREADABLE,
     INTERNAL,
     JSON_MALFORMED,
     MEDIA_TYPE_UNSUPPORTED,
     REQUEST_INVALID,
     ProblemRaised,
+    shorten,
 )
-from service.query_warnings import code_of, warnings_of
-from service.schemas import (
-    IndexIdentity,
-    ModelIdentity,
-    SearchRequest,
-    SearchResponse,
-    SearchResult,
-    Timings,
-)
-from service.searcher import Ranking, Searcher
+from service.queries import ImageSearchRequest, QueryRefused, SearchOptions, SearchRequest
+from service.query_images import read_query_image
+from service.query_warnings import code_of
+from service.ranking import Ranking
+from service.schemas import FieldError, IndexIdentity, ModelIdentity, SearchResponse
+from service.search_answers import answer_of, milliseconds
+from service.searcher import QueryImage, Searcher, SearchQuery
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+REFUSALS = (
+    JSON_MALFORMED,
+    CURSOR_EXPIRED,
+    BODY_TOO_LARGE,
+    MEDIA_TYPE_UNSUPPORTED,
+    REQUEST_INVALID,
+    INTERNAL,
+)
+
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+Uploaded = Annotated[bytes, File(description="JPEG, PNG, WebP or BMP; at most 40 megapixels")]
+QueryField = Annotated[
+    str,
+    Form(
+        description="the rest of the query as JSON, all of it optional: what `POST /search` takes, "
+        "and `image_weight`",
+        examples=['{"limit": 5}'],
+        json_schema_extra={"contentMediaType": "application/json"},
+    ),
+]
 
 
 def search_routes(
     searcher: Searcher, manifest: IndexManifest, size: int, measures: Measures
 ) -> APIRouter:
     """Return the routes that search."""
+    index = IndexIdentity(name=manifest.name, generation=manifest.generation, size=size)
+    model = ModelIdentity(name=manifest.model.name, fingerprint=manifest.model.fingerprint)
 
-    class CountedRoute(JsonRoute):
+    def answer(request: SearchOptions, image: QueryImage | None = None) -> SearchResponse:
+        query_id = uuid.uuid4()
+        query = SearchQuery(request, _filters(request), image)
+        ranking = _rank(searcher, query, query_id)
+        measures.count("ok")
+        measures.observe(ranking)
+        log.info(
+            "search",
+            query_id=str(query_id),
+            text_length=len(request.text),
+            results=len(ranking.hits),
+            warnings=[code_of(warning) for warning in ranking.warnings],
+            duration_ms=milliseconds(ranking.total_s),
+        )
+        return answer_of(ranking, query_id, index, model)
+
+    def search(request: SearchRequest) -> SearchResponse:
+        return answer(request)
+
+    def search_by_image(image: Uploaded, query: QueryField = "{}") -> SearchResponse:
+        request = _parse_query(query)
+        try:
+            picture = read_query_image(image)
+        except CropUnreadable as error:
+            raise ProblemRaised(
+                IMAGE_UNREADABLE, f"the picture cannot be searched by: {error}"
+            ) from error
+        return answer(request, picture)
+
+    router = APIRouter(tags=["search"])
+    router.add_api_route(
+        "/search",
+        search,
+        methods=["POST"],
+        summary="Rank the crops that fit a description, or look like a stored crop",
+        response_description="The crops, best first",
+        responses=problems(*REFUSALS),
+        route_class_override=_counted(JsonRoute, measures),
+    )
+    router.add_api_route(
+        "/search/image",
+        search_by_image,
+        methods=["POST"],
+        summary="Rank the crops that look like a picture, and fit a description if there is one",
+        response_description="The crops, best first",
+        responses=problems(*REFUSALS, IMAGE_UNREADABLE),
+        route_class_override=_counted(ImageRoute, measures),
+    )
+    return router
+
+
+def _counted(route: type[APIRoute], measures: Measures) -> type[APIRoute]:
+    class CountedRoute(route):  # type: ignore[misc, valid-type]  # its class is an argument
         """Counts what is refused before a search begins."""
 
-        def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-            handle = super().get_route_handler()
+        def get_route_handler(self) -> Handler:
+            handle: Handler = super().get_route_handler()
 
             async def handle_counted(request: Request) -> Response:
                 try:
@@ -58,57 +139,47 @@ def search_routes(
 
             return handle_counted
 
-    router = APIRouter(route_class=CountedRoute, tags=["search"])
-    index = IndexIdentity(name=manifest.name, generation=manifest.generation, size=size)
-    model = ModelIdentity(name=manifest.model.name, fingerprint=manifest.model.fingerprint)
-
-    @router.post(
-        "/search",
-        summary="Rank the crops that fit a description of a person",
-        response_description="The crops, best first",
-        responses=problems(
-            JSON_MALFORMED, BODY_TOO_LARGE, MEDIA_TYPE_UNSUPPORTED, REQUEST_INVALID, INTERNAL
-        ),
-    )
-    def search(request: SearchRequest) -> SearchResponse:
-        query_id = uuid.uuid4()
-        ranking = _rank(searcher, request, query_id)
-        measures.count("ok")
-        measures.observe(ranking)
-        warnings = warnings_of(ranking.reading)
-        log.info(
-            "search",
-            query_id=str(query_id),
-            text_length=len(request.text),
-            results=len(ranking.hits),
-            warnings=[code_of(warning) for warning in warnings],
-            duration_ms=_milliseconds(ranking.total_s),
-        )
-        return SearchResponse(
-            query_id=query_id,
-            index=index,
-            model=model,
-            results=[_result(hit) for hit in ranking.hits],
-            timings_ms=Timings(
-                encode=_milliseconds(ranking.encode_s),
-                search=_milliseconds(ranking.search_s),
-                total=_milliseconds(ranking.total_s),
-            ),
-            warnings=warnings,
-        )
-
-    return router
+    return CountedRoute
 
 
-def _rank(searcher: Searcher, request: SearchRequest, query_id: uuid.UUID) -> Ranking:
+def _parse_query(content: str) -> ImageSearchRequest:
     try:
-        return searcher.search(request.text, request.limit)
+        given = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise ProblemRaised(
+            JSON_MALFORMED,
+            f"the form's field query is not JSON ({shorten(str(error))}): send, for example, "
+            '{"limit": 5}',
+        ) from error
+    try:
+        return ImageSearchRequest.model_validate(given)
+    except ValidationError as error:
+        raise RequestValidationError(error.errors()) from error
+
+
+def _filters(request: SearchOptions) -> Filters:
+    try:
+        return filters_of(request.filters)
+    except ConfigurationInvalid as error:
+        raise _refused("filters", str(error)) from error
+
+
+def _rank(searcher: Searcher, query: SearchQuery, query_id: uuid.UUID) -> Ranking:
+    try:
+        return searcher.answer(query)
+    except QueryRefused as error:
+        raise _refused(error.field, error.reason) from error
+    except CursorExpired as error:
+        raise ProblemRaised(CURSOR_EXPIRED, str(error)) from error
+    except ConfigurationInvalid as error:
+        # What else of a request the gallery can refuse has been checked.
+        raise _refused("filters", str(error)) from error
     except Exception as error:
         log.error(  # noqa: TRY400 - the message may quote the description, so it is masked
             "search_failed",
             query_id=str(query_id),
             error=type(error).__name__,
-            message=str(error).replace(request.text, "(the text)"),
+            message=_masked(str(error), query.request),
             frames=traceback.format_tb(error.__traceback__),
         )
         raise ProblemRaised(
@@ -116,22 +187,21 @@ def _rank(searcher: Searcher, request: SearchRequest, query_id: uuid.UUID) -> Ra
         ) from error
 
 
-def _result(hit: Hit) -> SearchResult:
-    crop = hit.crop
-    address = f"/v1/crops/{quote(crop.id, safe='')}"
-    return SearchResult(
-        rank=hit.rank,
-        id=crop.id,
-        score=hit.score,
-        crop_url=address,
-        thumbnail_url=f"{address}/thumbnail",
-        path=crop.path,
-        camera=crop.camera,
-        captured_at=crop.captured_at,
-        track_id=crop.track_id,
-        metadata=dict(crop.extra),
-    )
+def _masked(message: str, request: SearchOptions) -> str:
+    phrases = (each.text for each in phrases_of(request.text, request.unlike))
+    for text in filter(None, (request.text, *request.unlike, *phrases)):
+        message = message.replace(text, "(the text)")
+    return message
 
 
-def _milliseconds(seconds: float) -> float:
-    return round(seconds * 1000, 3)
+def _refused(field: str, reason: str) -> ProblemRaised:
+    message = f"{field}: {_shortened(reason)}"
+    error = FieldError(field=field, code="unusable", message=message, value=None)
+    return ProblemRaised(REQUEST_INVALID, message, errors=(error,))
+
+
+def _shortened(reason: str) -> str:
+    # A reason may quote what was sent.
+    encodable = reason.encode("utf-8", "backslashreplace").decode()
+    printable = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in encodable[:500])
+    return printable[:500]

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from service.json_bodies import BODY_LIMIT_BYTES
+from service.bounded_bodies import BODY_LIMIT_BYTES
 from tests.service.conftest import Service
 
 JSON = {"content-type": "application/json"}

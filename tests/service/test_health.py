@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from indexer.gallery import Crop, Gallery, Hit
+from indexer.gallery import Crop, Gallery
 from indexer.manifest import Canary
 from models.contracts import Float32Array, TextReading
+from service.ranking import RankedHit
 from service.readiness import ReadinessProbe, agrees
 from service.searcher import Ranking, Searcher
 from tests.fakes import ColourEncoder
@@ -31,7 +32,7 @@ class CountingSearcher(Searcher):
 
 def ranking(*hits: tuple[str, float]) -> Ranking:
     found = [
-        Hit(
+        RankedHit(
             rank,
             score,
             Crop(name, "/c", name, (), "0" * 64, "image/png", 1, 1, 1, None, None, None, {}),

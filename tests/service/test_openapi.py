@@ -28,9 +28,9 @@ def test_the_example_request_is_the_one_of_the_readme_and_works(
 
 def test_problems_are_declared_under_their_own_media_type(document: dict[str, Any]) -> None:
     problem = {"schema": {"$ref": "#/components/schemas/Problem"}}
-    for path in ("/search", "/v1/search"):
+    for path in ("/search", "/v1/search", "/search/image", "/v1/search/image"):
         responses = document["paths"][path]["post"]["responses"]
-        assert set(responses) == {"200", "400", "413", "415", "422", "500"}
+        assert set(responses) == {"200", "400", "410", "413", "415", "422", "500"}
         for status in set(responses) - {"200"}:
             assert responses[status]["content"] == {"application/problem+json": problem}
     assert set(document["paths"]["/v1/crops/{crop_id}"]["get"]["responses"]) >= {
@@ -52,7 +52,7 @@ def test_limits_are_declared(document: dict[str, Any]) -> None:
 
 def test_every_route_is_listed(document: dict[str, Any]) -> None:
     everywhere = {"/healthz", "/readyz", "/metrics"}
-    twice = {"/search", "/crops/{crop_id}", "/crops/{crop_id}/thumbnail", "/info"}
+    twice = {"/search", "/search/image", "/crops/{crop_id}", "/crops/{crop_id}/thumbnail", "/info"}
     assert set(document["paths"]) == everywhere | twice | {f"/v1{path}" for path in twice}
 
 

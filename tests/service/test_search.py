@@ -12,7 +12,7 @@ import pytest
 
 from indexer.gallery import Gallery
 from models.contracts import Float32Array
-from service.schemas import SearchRequest
+from service.queries import SearchRequest
 from tests.fakes import COLOURS, ColourEncoder
 from tests.service.conftest import BACKGROUND, COAT_SHARES, CROP_SIZE, HOSTILE, Service, serving
 
@@ -63,7 +63,9 @@ def test_an_answer_has_every_field_of_the_wire_format(service: Service, gallery:
     fingerprint = ColourEncoder().card.fingerprint()
     assert answer["model"] == {"name": "colour", "fingerprint": fingerprint}
     assert answer["warnings"] == []
-    assert set(answer["timings_ms"]) == {"encode", "search", "total"}
+    assert answer["matching"] == 24
+    assert answer["reranked_by"] == []
+    assert set(answer["timings_ms"]) == {"encode", "search", "rerank", "total"}
     (result,) = answer["results"]
     crop = gallery.crop(result["id"])
     assert crop is not None
@@ -72,6 +74,10 @@ def test_an_answer_has_every_field_of_the_wire_format(service: Service, gallery:
         "rank": 1,
         "id": crop.id,
         "score": pytest.approx(1, abs=1e-3),
+        "first_stage_rank": 1,
+        "first_stage_score": result["score"],
+        "second_stage_score": None,
+        "neighbour_overlap": None,
         "crop_url": f"/v1/crops/{crop.id}",
         "thumbnail_url": f"/v1/crops/{crop.id}/thumbnail",
         "path": "green 0.png",
@@ -79,6 +85,7 @@ def test_an_answer_has_every_field_of_the_wire_format(service: Service, gallery:
         "captured_at": "2026-03-14T08:01:00Z",
         "track_id": "track-1",
         "metadata": {"note": HOSTILE},
+        "phrases": [],
     }
     assert service.client.get(result["crop_url"]).headers["content-type"] == "image/png"
 
@@ -130,6 +137,26 @@ def test_white_space_around_and_between_words_does_not_matter() -> None:
 class FailingEncoder(ColourEncoder):
     def encode_texts(self, texts: Sequence[str]) -> Float32Array:
         raise RuntimeError(f"cannot encode {texts}")
+
+
+class PhraseFailingEncoder(ColourEncoder):
+    """Fails at parts of descriptions, in lower case, not at whole ones."""
+
+    def encode_texts(self, texts: Sequence[str]) -> Float32Array:
+        if texts[0].islower():
+            raise RuntimeError(f"cannot encode {texts}")
+        return super().encode_texts(texts)
+
+
+def test_a_phrase_that_cannot_be_encoded_is_not_logged(
+    gallery: Gallery, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with serving(PhraseFailingEncoder(), gallery) as service:
+        response = search(service, "Somebody with a Secret Hat", explain=True)
+        assert response.status_code == 500
+    logged = capsys.readouterr().out
+    assert "cannot encode ['(the text)']" in logged
+    assert "secret" not in logged.lower()
 
 
 class ShapelessEncoder(ColourEncoder):
