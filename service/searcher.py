@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from indexer.gallery import Gallery, Hit
+from indexer.gallery import ALL_CROPS, Filters, Gallery, Hit
 from models.contracts import Float32Array, PersonEncoder, TextReading
 
 
@@ -37,8 +37,8 @@ class Searcher:
         # An encoder promises nothing about concurrent calls, and one call already uses all cores.
         self._encoder_lock = threading.Lock()
 
-    def search(self, text: str, limit: int) -> Ranking:
-        """Return the ``limit`` crops that fit ``text`` best.
+    def search(self, text: str, limit: int, filters: Filters = ALL_CROPS) -> Ranking:
+        """Return the ``limit`` crops that fit ``text`` best, of those that meet the filters.
 
         Raises:
             EncodingBroken: If the encoder's answer cannot be searched with.
@@ -46,7 +46,7 @@ class Searcher:
         started = time.perf_counter()
         query, reading = self._encode(text)
         encoded = time.perf_counter()
-        hits = self._gallery.search(query, limit).hits
+        hits = self._gallery.search(query, limit, filters).hits
         ended = time.perf_counter()
         return Ranking(hits, reading, encoded - started, ended - encoded, ended - started)
 

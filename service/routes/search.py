@@ -10,8 +10,10 @@ import structlog
 from fastapi import APIRouter, Request, Response
 from fastapi.exceptions import RequestValidationError
 
-from indexer.gallery import Hit
+from indexer.gallery import ALL_CROPS, Filters, Hit
 from indexer.manifest import IndexManifest
+from service.access.granted import access_of, restrict
+from service.audit.searches import RunningSearch, SearchRecorder, purpose_of, recorded
 from service.json_bodies import JsonRoute
 from service.measures import Measures
 from service.openapi import problems
@@ -38,7 +40,11 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
 def search_routes(
-    searcher: Searcher, manifest: IndexManifest, size: int, measures: Measures
+    searcher: Searcher,
+    manifest: IndexManifest,
+    size: int,
+    measures: Measures,
+    recorder: SearchRecorder,
 ) -> APIRouter:
     """Return the routes that search."""
 
@@ -70,9 +76,19 @@ def search_routes(
             JSON_MALFORMED, BODY_TOO_LARGE, MEDIA_TYPE_UNSUPPORTED, REQUEST_INVALID, INTERNAL
         ),
     )
-    def search(request: SearchRequest) -> SearchResponse:
+    def search(request: SearchRequest, http: Request) -> SearchResponse:
         query_id = uuid.uuid4()
-        ranking = _rank(searcher, request, query_id)
+        purpose = purpose_of(http, None, required=recorder.purpose_required)
+        running = RunningSearch(
+            str(query_id),
+            request.text,
+            manifest.generation,
+            restrict(ALL_CROPS, access_of(http)),
+            purpose,
+        )
+        with recorded(recorder, http, running):
+            ranking = _rank(searcher, request, query_id, running.filters)
+            running.returned = tuple(hit.crop.id for hit in ranking.hits)
         measures.count("ok")
         measures.observe(ranking)
         warnings = warnings_of(ranking.reading)
@@ -100,9 +116,11 @@ def search_routes(
     return router
 
 
-def _rank(searcher: Searcher, request: SearchRequest, query_id: uuid.UUID) -> Ranking:
+def _rank(
+    searcher: Searcher, request: SearchRequest, query_id: uuid.UUID, filters: Filters
+) -> Ranking:
     try:
-        return searcher.search(request.text, request.limit)
+        return searcher.search(request.text, request.limit, filters)
     except Exception as error:
         log.error(  # noqa: TRY400 - the message may quote the description, so it is masked
             "search_failed",
