@@ -38,9 +38,8 @@ def restrict(filters: Filters, access: Access) -> Filters:
     """Return filters that a crop meets if it meets ``filters`` and ``access`` may see it."""
     if access.cameras is None:
         return filters
-    asked = filters.columns.get("camera", Condition(exists=True))
-    allowed = sorted(access.cameras)
-    if asked.among is not None:
-        allowed = [each for each in allowed if each in asked.among]
-    camera = asked.model_copy(update={"among": tuple(allowed)})
+    allowed = Condition(among=tuple(sorted(access.cameras)))
+    asked = filters.columns.get("camera", allowed)
+    names = access.cameras if asked.among is None else access.cameras & set(asked.among)
+    camera = asked.model_copy(update={"among": tuple(sorted(names))})
     return Filters(columns={**filters.columns, "camera": camera})

@@ -20,6 +20,9 @@ from models.contracts import PersonEncoder
 from service.app import create_app
 from service.listening import address_of, take_address
 from tests.fakes import COLOURS, ColourEncoder
+from tests.service.databases import any_database, any_url, database, postgres_url
+
+__all__ = ["any_database", "any_url", "database", "postgres_url"]
 
 # The coat takes this share of a crop: its mean colour lies between the two.
 COAT_SHARES = (1.0, 0.75, 0.5)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from indexer.gallery import Crop, Gallery, Hit
+from indexer.gallery import ALL_CROPS, Crop, Filters, Gallery, Hit
 from indexer.manifest import Canary
 from models.contracts import Float32Array, TextReading
 from service.readiness import ReadinessProbe, agrees
@@ -24,9 +24,9 @@ class ForgetfulEncoder(ColourEncoder):
 class CountingSearcher(Searcher):
     searches = 0
 
-    def search(self, text: str, limit: int) -> Ranking:
+    def search(self, text: str, limit: int, filters: Filters = ALL_CROPS) -> Ranking:
         self.searches += 1
-        return super().search(text, limit)
+        return super().search(text, limit, filters)
 
 
 def ranking(*hits: tuple[str, float]) -> Ranking:
