@@ -1,25 +1,22 @@
 """``python -m service keys | audit | erase``: what an operator does beside serving."""
 
 from collections.abc import Sequence
-from contextlib import closing
 from typing import Annotated
 
 import typer
 
-from models.command_lines import one_line_errors
 from service.access.commands import app as keys_app
 from service.audit.commands import app as audit_app
 from service.audit.erasure import Erasure, erase
 from service.audit.search_store import SearchStore
-from service.database import open_database
 from service.database_options import (
     DatabaseOption,
     DataOption,
     JsonOption,
     RequiredIndexOption,
+    opened_database,
     told,
 )
-from service.settings import database_url
 
 COMMANDS = frozenset({"keys", "audit", "erase"})
 
@@ -42,10 +39,9 @@ def erase_(
     Older generations are removed too. A service that runs shows the crop until it opens the new
     generation. Files that the crop was read from are named, not touched.
     """
-    with one_line_errors(as_json=as_json):
-        with closing(open_database(database_url(index, data, database))) as opened:
-            erasure = erase(index, crop_id, SearchStore(opened))
-        told(erasure, _lines(erasure), as_json=as_json)
+    with opened_database(index, data, database, as_json=as_json) as opened:
+        erasure = erase(index, crop_id, SearchStore(opened))
+    told(erasure, _lines(erasure), as_json=as_json)
 
 
 def _lines(erasure: Erasure) -> list[str]:

@@ -1,36 +1,25 @@
 """``python -m service keys``: make, list and revoke API keys."""
 
 import json
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from models.command_lines import one_line_errors
-from service.access.granted import Scope
+from service.access.granted import SCOPES, Scope
 from service.access.key_store import KeyStore
 from service.access.keys import StoredKey
-from service.database import open_database
-from service.database_options import DatabaseOption, DataOption, IndexOption, JsonOption
-from service.settings import database_url
+from service.database_options import (
+    DatabaseOption,
+    DataOption,
+    IndexOption,
+    JsonOption,
+    opened_database,
+)
 
 app = typer.Typer(
     no_args_is_help=True, pretty_exceptions_enable=False, help="Make, list and revoke API keys."
 )
-
-
-@contextmanager
-def _store(
-    index: Path | None, data: Path | None, database: str | None, *, as_json: bool
-) -> Iterator[KeyStore]:
-    with (
-        one_line_errors(as_json=as_json),
-        closing(open_database(database_url(index, data, database))) as opened,
-    ):
-        yield KeyStore(opened)
 
 
 @app.command()
@@ -38,7 +27,10 @@ def create(  # noqa: PLR0913 - a parameter for each option of the command line
     *,
     name: Annotated[str, typer.Option(help="Whose key it is, or what for.")],
     scope: Annotated[
-        list[Scope] | None, typer.Option(help="What it may; may be given again. Default: search.")
+        list[str] | None,
+        typer.Option(
+            help="What it may: search, ingest or admin; may be given again. Default: search."
+        ),
     ] = None,
     camera: Annotated[
         list[str] | None,
@@ -56,9 +48,10 @@ def create(  # noqa: PLR0913 - a parameter for each option of the command line
 
     As soon as there is any key, the service answers nobody without one.
     """
-    with _store(index, data, database, as_json=as_json) as store:
+    with opened_database(index, data, database, as_json=as_json) as opened:
+        store = KeyStore(opened)
         expires = None if days is None else datetime.now(UTC) + timedelta(days=days)
-        key, text = store.create(name, scope or ["search"], camera or None, expires)
+        key, text = store.create(name, _scopes(scope or ["search"]), camera or None, expires)
         if as_json:
             typer.echo(json.dumps({"key": text, **_object(key)}))
             return
@@ -75,7 +68,8 @@ def list_(
     as_json: JsonOption = False,
 ) -> None:
     """List all keys by id, those that are revoked or expired too."""
-    with _store(index, data, database, as_json=as_json) as store:
+    with opened_database(index, data, database, as_json=as_json) as opened:
+        store = KeyStore(opened)
         keys = store.all()
         if as_json:
             typer.echo(json.dumps([_object(key) for key in keys]))
@@ -96,9 +90,19 @@ def revoke(
     as_json: JsonOption = False,
 ) -> None:
     """Let a key open nothing any more; a service that runs knows it a second later."""
-    with _store(index, data, database, as_json=as_json) as store:
+    with opened_database(index, data, database, as_json=as_json) as opened:
+        store = KeyStore(opened)
         key = store.revoke(key_id)
         typer.echo(json.dumps(_object(key)) if as_json else _line(key))
+
+
+def _scopes(names: list[str]) -> list[Scope]:
+    unknown = [name for name in names if name not in SCOPES]
+    if unknown:
+        raise typer.BadParameter(
+            f"{unknown[0]!r} is no scope: {', '.join(SCOPES)}", param_hint="--scope"
+        )
+    return [scope for scope in SCOPES if scope in names]
 
 
 def _object(key: StoredKey) -> dict[str, object]:

@@ -2,19 +2,22 @@
 
 import json
 import sys
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from models.command_lines import one_line_errors
 from service.audit.search_store import Asked, SearchStore
-from service.database import open_database
-from service.database_options import DatabaseOption, DataOption, IndexOption, JsonOption, moment
-from service.settings import database_url
+from service.database_options import (
+    DatabaseOption,
+    DataOption,
+    IndexOption,
+    JsonOption,
+    moment,
+    opened_database,
+)
 from service.tables import Search
 
 app = typer.Typer(
@@ -36,17 +39,6 @@ QueryOption = Annotated[
 ]
 
 
-@contextmanager
-def _store(
-    index: Path | None, data: Path | None, database: str | None, *, as_json: bool = False
-) -> Iterator[SearchStore]:
-    with (
-        one_line_errors(as_json=as_json),
-        closing(open_database(database_url(index, data, database))) as opened,
-    ):
-        yield SearchStore(opened)
-
-
 @app.command(name="list")
 def list_(  # noqa: PLR0913 - a parameter for each option of the command line
     *,
@@ -61,7 +53,8 @@ def list_(  # noqa: PLR0913 - a parameter for each option of the command line
     database: DatabaseOption = None,
 ) -> None:
     """Print searches, latest first, one a line."""
-    with _store(index, data, database) as store:
+    with opened_database(index, data, database) as opened:
+        store = SearchStore(opened)
         for row in store.rows(Asked(since, before, key, crop, query), limit):
             typer.echo(_line(row))
 
@@ -80,7 +73,8 @@ def export(  # noqa: PLR0913 - a parameter for each option of the command line
     database: DatabaseOption = None,
 ) -> None:
     """Write searches as JSON, one a line, latest first, with all that is stored of them."""
-    with _store(index, data, database) as store:
+    with opened_database(index, data, database) as opened:
+        store = SearchStore(opened)
         count = 0
         with nullcontext(sys.stdout) if out is None else out.open("x", encoding="utf-8") as file:
             for row in store.rows(Asked(since, before, key, crop, query)):
@@ -100,7 +94,8 @@ def prune(
     as_json: JsonOption = False,
 ) -> None:
     """Delete the rows of searches that are older than some days."""
-    with _store(index, data, database, as_json=as_json) as store:
+    with opened_database(index, data, database, as_json=as_json) as opened:
+        store = SearchStore(opened)
         pruned = store.prune(datetime.now(UTC) - timedelta(days=days))
         typer.echo(json.dumps({"pruned": pruned}) if as_json else f"{pruned} rows were deleted.")
 

@@ -2,9 +2,11 @@
 
 import json
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from indexer.gallery import open_gallery
 from service.access.key_store import KeyStore
@@ -13,7 +15,7 @@ from service.audit.search_store import Asked, SearchStore
 from service.cli import main
 from service.database import open_database, sqlite_url
 from tests.fakes import ColourEncoder
-from tests.service.audit.rows import row
+from tests.service.audit.rows import NOON, row
 from tests.service.conftest import build_gallery
 
 Captured = pytest.CaptureFixture[str]
@@ -111,6 +113,18 @@ def test_wrong_use_is_told_in_a_line(
     assert "Traceback" not in captured.err
 
 
+def test_a_database_that_fails_is_told_in_a_line(data: Path, capsys: Captured) -> None:
+    with (
+        closing(open_database(sqlite_url(data / "descry.db"))) as database,
+        database.writing() as session,
+    ):
+        session.execute(text("DROP TABLE api_keys"))
+    assert main(["keys", "list", "--data", str(data)]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: database sqlite:///")
+    assert line.endswith("failed: no such table: api_keys")
+
+
 def write(data: Path) -> None:
     with closing(open_database(sqlite_url(data / "descry.db"))) as database:
         store = SearchStore(database, "text")
@@ -171,15 +185,14 @@ def test_searches_are_exported_whole(data: Path, tmp_path: Path, capsys: Capture
 
 
 def test_old_searches_are_pruned(data: Path, capsys: Captured) -> None:
-    write(data)
+    today = (NOON - datetime.now(UTC)) / timedelta(days=1)
     with closing(open_database(sqlite_url(data / "descry.db"))) as database:
         store = SearchStore(database)
-        assert len(list(store.rows(Asked()))) == 3
-        assert run(data, capsys, "audit", "prune", "--days", "36500") == "0 rows were deleted.\n"
+        store.write([row(age, days_old=today + age) for age in (1, 29, 31, 50)])
+        assert run(data, capsys, "audit", "prune", "--days", "60") == "0 rows were deleted.\n"
         told = json.loads(run(data, capsys, "audit", "prune", "--days", "30", "--json"))
-        left = {each.query_id for each in store.rows(Asked())}
-        assert told["pruned"] == 3 - len(left)
-        assert "q-1" not in left
+        assert told == {"pruned": 2}
+        assert {each.query_id for each in store.rows(Asked())} == {"q-1", "q-29"}
 
 
 def test_a_crop_is_erased(tmp_path: Path, data: Path, capsys: Captured) -> None:
