@@ -12,6 +12,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from models.errors import ConfigurationInvalid
+from service.access.clients import is_loopback
 
 GRACE_S = 5
 ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - shown, not bound
@@ -74,6 +75,11 @@ class AnnouncingServer(uvicorn.Server):
                 sys.stdout.flush()
 
 
+def is_reachable_by_others(bound: socket.socket) -> bool:
+    """Tell whether other machines may reach the socket."""
+    return not is_loopback(bound.getsockname()[0])
+
+
 def address_of(bound: socket.socket) -> str:
     """Return the URL under which a browser on this machine reaches the socket."""
     host, port = bound.getsockname()[:2]
@@ -89,6 +95,7 @@ def run_server(app: FastAPI, bound: socket.socket) -> None:
         # uvicorn's own access log shows query strings, which hold descriptions of people.
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # uvicorn would trust this machine; the gate trusts what is set
         timeout_graceful_shutdown=GRACE_S,
     )
     AnnouncingServer(config).run(sockets=[bound])

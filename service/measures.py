@@ -25,7 +25,7 @@ class Measures:
     """The metrics of one application, in a registry of their own."""
 
     def __init__(self, manifest: IndexManifest, size: int) -> None:
-        self._registry = CollectorRegistry()
+        self._registry = self.registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
         PlatformCollector(registry=self._registry)
         self._searches = Counter(

@@ -32,6 +32,8 @@ class ProblemKind:
 
 
 JSON_MALFORMED = ProblemKind("json-malformed", 400, "The body is not JSON")
+KEY_NEEDED = ProblemKind("key-needed", 401, "An API key is needed")
+NOT_ALLOWED = ProblemKind("not-allowed", 403, "This is not allowed")
 NOT_FOUND = ProblemKind("not-found", 404, "There is nothing at this address")
 CROP_UNKNOWN = ProblemKind("crop-unknown", 404, "There is no crop of this id")
 METHOD_NOT_ALLOWED = ProblemKind("method-not-allowed", 405, "This address does not take the method")
@@ -42,6 +44,8 @@ MEDIA_TYPE_UNSUPPORTED = ProblemKind("media-type-unsupported", 415, "The body is
 REQUEST_INVALID = ProblemKind("request-invalid", 422, "The request has a value that cannot be used")
 INTERNAL = ProblemKind("internal", 500, "The service failed")
 IMAGE_UNREADABLE = ProblemKind("image-unreadable", 422, "The picture cannot be read")
+ACCESS_UNKNOWN = ProblemKind("access-unknown", 503, "Who may cannot be told")
+AUDIT_FAILED = ProblemKind("audit-failed", 503, "The search cannot be written down")
 NOT_READY = ProblemKind("not-ready", 503, "The service is not ready")
 
 _OF_STATUS = {

@@ -19,6 +19,11 @@ SECURITY_HEADERS = {
     # The page's address holds the description: it must not travel in a Referer header.
     "referrer-policy": "no-referrer",
     "cross-origin-resource-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=()",
+    "x-frame-options": "DENY",  # for browsers that do not know frame-ancestors
+    # Answers tell of people: what may be kept says so itself.
+    "cache-control": "no-store",
     "content-security-policy": PAGE_POLICY,
 }
 QUIET_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
@@ -42,7 +47,9 @@ class RequestFrame:
             return
         started = time.perf_counter()
         request_id = str(uuid.uuid4())
-        scope.setdefault("state", {})["request_id"] = request_id
+        state = scope.setdefault("state", {})
+        state["request_id"] = request_id
+        state["peer"] = scope["client"][0] if scope.get("client") else None
         status = 0
 
         async def send_framed(message: Message) -> None:
@@ -69,9 +76,11 @@ class RequestFrame:
                 answer = problem_response(scope["path"], request_id, problem)
                 await answer(scope, receive, send_framed)
         if scope["path"] not in QUIET_PATHS:
+            access = state.get("access")
             log.info(
                 "request",
                 request_id=request_id,
+                key=getattr(access, "key_id", None),
                 method=scope["method"],
                 path=shorten(scope["path"]),
                 status=status,

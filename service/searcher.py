@@ -26,6 +26,20 @@ def _everything(_: Crop) -> bool:
 
 
 @dataclass(frozen=True)
+class RankingOptions:
+    """What makes cursors, and the second stage where a request is silent.
+
+    Without a signer cursors hold in this process alone; without ``rerank`` there is one stage.
+    """
+
+    signer: CursorSigner | None = None
+    rerank: RerankDefaults | None = None
+
+
+DEFAULT_RANKING = RankingOptions()
+
+
+@dataclass(frozen=True)
 class QueryImage:
     """A picture of a person, upright and RGB, and the checksum of its bytes."""
 

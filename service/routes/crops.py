@@ -4,6 +4,7 @@ from fastapi import APIRouter, Request, Response
 
 from indexer.gallery import Crop, Gallery
 from models.errors import CropUnreadable
+from service.access.granted import Access, access_of
 from service.byte_responses import (
     FOREVER,
     bytes_response,
@@ -26,7 +27,7 @@ def crop_routes(gallery: Gallery) -> APIRouter:
     router = APIRouter(tags=["crops"], default_response_class=Response)
 
     def read_crop(crop_id: str, request: Request) -> Response:
-        crop = _find(gallery, crop_id)
+        crop = _find(gallery, crop_id, access_of(request))
         etag = etag_of(crop.content_sha256)
         if is_known(request, etag):
             return not_modified(etag, FOREVER)
@@ -41,7 +42,7 @@ def crop_routes(gallery: Gallery) -> APIRouter:
         return bytes_response(content, crop.media_type, etag, FOREVER)
 
     def read_thumbnail(crop_id: str, request: Request) -> Response:
-        content = gallery.read_thumbnail(_find(gallery, crop_id).id)
+        content = gallery.read_thumbnail(_find(gallery, crop_id, access_of(request)).id)
         etag = etag_of(sha256_of(content))
         if is_known(request, etag):
             return not_modified(etag, FOREVER)
@@ -62,9 +63,9 @@ def crop_routes(gallery: Gallery) -> APIRouter:
     return router
 
 
-def _find(gallery: Gallery, crop_id: str) -> Crop:
+def _find(gallery: Gallery, crop_id: str, access: Access) -> Crop:
     crop = gallery.crop(crop_id)
-    if crop is None:
+    if crop is None or not access.sees(crop):
         raise ProblemRaised(
             CROP_UNKNOWN,
             f"no crop has the id {shorten(crop_id)}; ids come from the results of a search",

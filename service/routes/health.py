@@ -4,6 +4,7 @@ from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from indexer.manifest import IndexManifest
+from service.access.gate import GATE_PROBLEMS, requires
 from service.measures import Measures
 from service.openapi import problems
 from service.problems import NOT_READY, ProblemRaised
@@ -39,9 +40,11 @@ def health_routes(probe: ReadinessProbe, measures: Measures) -> APIRouter:
 
     @router.get(
         "/metrics",
+        dependencies=[requires("admin")],
         summary="Metrics for Prometheus",
         response_class=Response,
-        responses={200: {"content": {"text/plain": {}}, "description": "Prometheus' text format"}},
+        responses=GATE_PROBLEMS
+        | {200: {"content": {"text/plain": {}}, "description": "Prometheus' text format"}},
     )
     def metrics() -> Response:
         return Response(measures.exposition(), media_type=CONTENT_TYPE_LATEST)

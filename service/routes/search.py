@@ -15,6 +15,8 @@ from pydantic import ValidationError
 from indexer.gallery import Filters
 from indexer.manifest import IndexManifest
 from models.errors import ConfigurationInvalid, CropUnreadable
+from service.access.granted import access_of, restrict
+from service.audit.searches import RunningSearch, SearchRecorder, purpose_of, recorded
 from service.bounded_bodies import ImageRoute, JsonRoute
 from service.column_filters import filters_of
 from service.cursors import CursorExpired
@@ -65,16 +67,29 @@ QueryField = Annotated[
 
 
 def search_routes(
-    searcher: Searcher, manifest: IndexManifest, size: int, measures: Measures
+    searcher: Searcher,
+    manifest: IndexManifest,
+    size: int,
+    measures: Measures,
+    recorder: SearchRecorder,
 ) -> APIRouter:
     """Return the routes that search."""
     index = IndexIdentity(name=manifest.name, generation=manifest.generation, size=size)
     model = ModelIdentity(name=manifest.model.name, fingerprint=manifest.model.fingerprint)
 
-    def answer(request: SearchOptions, image: QueryImage | None = None) -> SearchResponse:
-        query_id = uuid.uuid4()
-        query = SearchQuery(request, _filters(request), image)
-        ranking = _rank(searcher, query, query_id)
+    def answer(
+        request: SearchOptions, http: Request, image: QueryImage | None = None
+    ) -> SearchResponse:
+        query_id, access = uuid.uuid4(), access_of(http)
+        filters = restrict(_filters(request), access)
+        purpose = purpose_of(http, request.purpose, required=recorder.purpose_required)
+        running = RunningSearch(
+            str(query_id), _asked(request, image), manifest.generation, filters, purpose
+        )
+        with recorded(recorder, http, running):
+            query = SearchQuery(request, filters, image, may_see=access.sees)
+            ranking = _rank(searcher, query, query_id)
+            running.returned = tuple(hit.crop.id for hit in ranking.hits)
         measures.count("ok")
         measures.observe(ranking)
         log.info(
@@ -87,10 +102,10 @@ def search_routes(
         )
         return answer_of(ranking, query_id, index, model)
 
-    def search(request: SearchRequest) -> SearchResponse:
-        return answer(request)
+    def search(request: SearchRequest, http: Request) -> SearchResponse:
+        return answer(request, http)
 
-    def search_by_image(image: Uploaded, query: QueryField = "{}") -> SearchResponse:
+    def search_by_image(http: Request, image: Uploaded, query: QueryField = "{}") -> SearchResponse:
         request = _parse_query(query)
         try:
             picture = read_query_image(image)
@@ -98,7 +113,7 @@ def search_routes(
             raise ProblemRaised(
                 IMAGE_UNREADABLE, f"the picture cannot be searched by: {error}"
             ) from error
-        return answer(request, picture)
+        return answer(request, http, picture)
 
     router = APIRouter(tags=["search"])
     router.add_api_route(
@@ -120,6 +135,18 @@ def search_routes(
         route_class_override=_counted(ImageRoute, measures),
     )
     return router
+
+
+def _asked(request: SearchOptions, image: QueryImage | None) -> str:
+    """Return what is written down of a query: its text, or all of its parts."""
+    parts = {
+        "text": request.text,
+        "like": list(request.like),
+        "not": list(request.unlike),
+        "image_sha256": "" if image is None else image.sha256,
+    }
+    given = {name: part for name, part in parts.items() if part}
+    return request.text if set(given) <= {"text"} else json.dumps(given, ensure_ascii=False)
 
 
 def _counted(route: type[APIRoute], measures: Measures) -> type[APIRoute]:

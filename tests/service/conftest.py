@@ -20,7 +20,11 @@ from models.contracts import PersonEncoder
 from service.app import create_app
 from service.cursors import CursorSigner
 from service.listening import address_of, take_address
+from service.searcher import RankingOptions
 from tests.fakes import COLOURS, ColourEncoder
+from tests.service.databases import any_database, any_url, database, postgres_url
+
+__all__ = ["any_database", "any_url", "database", "postgres_url"]
 
 # The coat takes this share of a crop: its mean colour lies between the two.
 COAT_SHARES = (1.0, 0.75, 0.5)
@@ -51,7 +55,9 @@ def serving(
     with take_address("127.0.0.1", 0) as bound:
         url = address_of(bound)
         config = uvicorn.Config(
-            create_app(encoder, gallery, signer), log_config=None, access_log=False
+            create_app(encoder, gallery, ranking=RankingOptions(signer)),
+            log_config=None,
+            access_log=False,
         )
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})

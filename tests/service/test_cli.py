@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ import httpx
 import pytest
 
 READY = re.compile(r"Descry is ready at (http://\S+)")
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - what must be refused without a key
 COMMAND = (sys.executable, "-W", "error", "-m", "tests.service.colour_service")
 
 
@@ -135,6 +137,12 @@ def test_a_host_that_is_not_here_is_named(index: Path) -> None:
         (["--index", "x", "--log-format", "xml"], {}, "--log-format"),
         (["--index", "x", "--prot", "80"], {}, "--prot"),
         (["serve"], {}, "serve"),
+        (["--index", "x", "--trusted-proxies", "10.0.0.1/8"], {}, "--trusted-proxies"),
+        (["--index", "x", "--trusted-proxies", "*"], {}, "--trusted-proxies"),
+        (["--index", "x", "--cors-origins", "*"], {}, "--cors-origins"),
+        (["--index", "x", "--cors-origins", "https://a.example/path"], {}, "https://HOST"),
+        (["--index", "x", "--metrics", "closed"], {}, "--metrics"),
+        (["--index", "x", "--retention-days", "0"], {}, "--retention-days"),
     ],
 )
 def test_wrong_use_is_refused_by_name(
@@ -146,9 +154,62 @@ def test_wrong_use_is_refused_by_name(
     assert "Traceback" not in result.stderr
 
 
+def test_without_a_key_it_refuses_to_listen_where_others_reach_it(
+    index: Path, tmp_path: Path
+) -> None:
+    arguments = ("--index", str(index), "--data", str(tmp_path / "data"), "--host", EVERYWHERE)
+    result = run(*arguments, "--port", "0")
+    assert result.returncode == 1
+    (line,) = result.stderr.splitlines()
+    assert "there is no API key" in line
+    assert "python -m service keys create" in line
+    assert "--allow-open" in line
+    with started(*arguments, "--allow-open") as (process, url):
+        assert httpx.get(f"{url}/info").status_code == 200
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=15)
+        assert "no_api_key" in err
+        assert "everybody" in err
+
+
+def test_a_key_made_while_it_runs_closes_it_and_searches_are_written_down(
+    index: Path, tmp_path: Path
+) -> None:
+    data = ("--data", str(tmp_path / "data"))
+    body = {"text": "woman in red coat"}
+    arguments = ("--index", str(index), *data, "--audit-text", "text", "--host", EVERYWHERE)
+    made = run("keys", "create", "--name", "gatehouse", *data)
+    assert made.returncode == 0
+    with started(*arguments, "--require-purpose") as (process, url):
+        assert httpx.post(f"{url}/search", json=body).status_code == 401
+        headers = {"authorization": f"Bearer {made.stdout.strip()}"}
+        assert httpx.post(f"{url}/search", json=body, headers=headers).status_code == 422
+        headers["x-descry-purpose"] = "lost child 4"
+        answer = httpx.post(f"{url}/search", json=body, headers=headers).json()
+        assert run("keys", "revoke", made.stdout.split("_")[1], *data).returncode == 0
+        deadline = time.monotonic() + 10
+        while httpx.get(f"{url}/info", headers=headers).status_code != 401:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=15)
+        assert process.returncode == 0
+        assert "woman" not in err
+    listed = run("audit", "list", *data).stdout
+    assert answer["query_id"] in listed
+    assert "purpose 'lost child 4'  text:woman in red coat" in listed
+
+
 def test_help_names_every_option_and_its_variable() -> None:
     result = run("--help")
     assert result.returncode == 0
-    for option in ("index", "model", "host", "port", "device", "precision", "log-format"):
+    options = (
+        "index", "model", "host", "port", "device", "precision", "log-format", "data", "database",
+        "allow-open", "trusted-proxies", "cors-origins", "metrics", "require-purpose",
+        "audit-text", "audit-required", "retention-days",
+    )  # fmt: skip
+    for option in options:
         assert f"--{option}" in result.stdout
     assert "DESCRY_INDEX" in result.stdout
+    for command in ("keys", "audit", "erase"):
+        assert f"python -m service {command} --help" in " ".join(result.stdout.split())

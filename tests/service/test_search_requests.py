@@ -288,7 +288,7 @@ def test_a_picture_that_cannot_be_read_is_a_problem(
 def test_a_picture_of_more_than_ten_megabytes_is_refused(two_stages: Service) -> None:
     content = picture() + b"\0" * IMAGE_BODY_LIMIT_BYTES
     problem = assert_problem(post_image(two_stages, content), 413, "body-too-large")
-    assert "smaller picture" in problem["detail"]
+    assert "at most 10000000 bytes" in problem["detail"]
     assert post_image(two_stages, picture()).status_code == 200
 
 
