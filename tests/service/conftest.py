@@ -17,6 +17,7 @@ from indexer.build import build
 from indexer.gallery import Gallery, open_gallery
 from indexer.preparation import BuildOptions
 from models.contracts import PersonEncoder
+from service.access.key_ring import Keys
 from service.app import create_app
 from service.listening import address_of, take_address
 from tests.fakes import COLOURS, ColourEncoder
@@ -46,11 +47,15 @@ class Service:
 
 
 @contextmanager
-def serving(encoder: PersonEncoder, gallery: Gallery) -> Iterator[Service]:
+def serving(
+    encoder: PersonEncoder, gallery: Gallery, keys: Keys | None = None
+) -> Iterator[Service]:
     """Run the application on a free port until the block ends."""
     with take_address("127.0.0.1", 0) as bound:
         url = address_of(bound)
-        config = uvicorn.Config(create_app(encoder, gallery), log_config=None, access_log=False)
+        config = uvicorn.Config(
+            create_app(encoder, gallery, keys), log_config=None, access_log=False
+        )
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
         thread.start()
