@@ -17,6 +17,7 @@ from indexer.build import build
 from indexer.gallery import Gallery, open_gallery
 from indexer.preparation import BuildOptions
 from models.contracts import PersonEncoder
+from service.access.key_ring import Keys
 from service.app import create_app
 from service.cursors import CursorSigner
 from service.listening import address_of, take_address
@@ -49,13 +50,16 @@ class Service:
 
 @contextmanager
 def serving(
-    encoder: PersonEncoder, gallery: Gallery, signer: CursorSigner | None = None
+    encoder: PersonEncoder,
+    gallery: Gallery,
+    keys: Keys | None = None,
+    signer: CursorSigner | None = None,
 ) -> Iterator[Service]:
     """Run the application on a free port until the block ends."""
     with take_address("127.0.0.1", 0) as bound:
         url = address_of(bound)
         config = uvicorn.Config(
-            create_app(encoder, gallery, ranking=RankingOptions(signer)),
+            create_app(encoder, gallery, keys, ranking=RankingOptions(signer)),
             log_config=None,
             access_log=False,
         )

@@ -148,7 +148,7 @@ def test_a_cursor_whose_time_or_generation_is_over_is_gone(
         index = build_two_stage_gallery(tmp_path_factory.mktemp("generation"))
         with (
             closing(open_gallery(index, encoder.card)) as gallery,
-            serving(encoder, gallery, signer) as running,
+            serving(encoder, gallery, signer=signer) as running,
         ):
             cursors.append(ok(running, body)["next_cursor"])
             if len(cursors) == 2:

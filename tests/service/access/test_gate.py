@@ -87,6 +87,8 @@ def every_route(app: FastAPI) -> Iterator[tuple[str, str]]:
 
 def ask(client: TestClient, method: str, path: str) -> Any:  # noqa: ANN401 - TestClient's own type
     filled = re.sub(r"\{[^}]*\}", "x", path)
+    if path.endswith("/search/image"):
+        return client.request(method, filled, files={"image": b"no picture"})
     return client.request(method, filled, json=SEARCH if method == "POST" else None)
 
 
