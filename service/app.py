@@ -8,6 +8,7 @@ from fastapi import FastAPI
 
 from indexer.gallery import Gallery
 from models.contracts import PersonEncoder
+from service.encoding import EncodingQueue
 from service.measures import Measures
 from service.openapi import DocumentedApp
 from service.problems import install_problem_handlers
@@ -29,15 +30,20 @@ Every address under `/v1` is also there without it. Every error is an RFC 9457
 def create_app(encoder: PersonEncoder, gallery: Gallery) -> FastAPI:
     """Return the application; whoever opened the gallery closes it afterwards."""
     manifest, size = gallery.manifest, gallery.size
-    searcher = Searcher(encoder, gallery)
     measures = Measures(manifest, size)
-    probe = ReadinessProbe(searcher, gallery, encoder.card)
+    queue = EncodingQueue(encoder, events=measures.encoding)
+    searcher = Searcher(queue, gallery)
+    probe = ReadinessProbe(queue, gallery, encoder.card)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
-        # The first encode is slow; this one is nobody's search.
-        await asyncio.to_thread(probe.check)
-        yield
+        queue.start()
+        try:
+            await queue.warm_up()
+            await probe.check()
+            yield
+        finally:
+            await asyncio.to_thread(queue.close)
 
     app = DocumentedApp(
         title="Descry",
@@ -54,6 +60,6 @@ def create_app(encoder: PersonEncoder, gallery: Gallery) -> FastAPI:
         app.include_router(search_routes(searcher, manifest, size, measures), prefix=prefix)
         app.include_router(crop_routes(gallery), prefix=prefix)
         app.include_router(info_routes(manifest, size), prefix=prefix)
-    app.include_router(health_routes(probe, measures))
+    app.include_router(health_routes(probe, measures, queue))
     app.include_router(page_routes())
     return app

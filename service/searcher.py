@@ -1,17 +1,12 @@
 """From a description to ranked crops; knows no HTTP."""
 
-import threading
+import asyncio
 import time
 from dataclasses import dataclass
 
-import numpy as np
-
 from indexer.gallery import Gallery, Hit
-from models.contracts import Float32Array, PersonEncoder, TextReading
-
-
-class EncodingBroken(RuntimeError):
-    """The encoder returned something that is no unit vector of the index's width."""
+from models.contracts import TextReading
+from service.encoding import EncodingQueue
 
 
 @dataclass(frozen=True)
@@ -29,36 +24,19 @@ class Ranking:
 
 
 class Searcher:
-    """An encoder over a gallery built with it; safe to use from many threads."""
+    """A queue before an encoder, and a gallery built with that; for many requests at once."""
 
-    def __init__(self, encoder: PersonEncoder, gallery: Gallery) -> None:
-        self._encoder = encoder
+    def __init__(self, queue: EncodingQueue, gallery: Gallery) -> None:
+        self._queue = queue
         self._gallery = gallery
-        # An encoder promises nothing about concurrent calls, and one call already uses all cores.
-        self._encoder_lock = threading.Lock()
 
-    def search(self, text: str, limit: int) -> Ranking:
-        """Return the ``limit`` crops that fit ``text`` best.
-
-        Raises:
-            EncodingBroken: If the encoder's answer cannot be searched with.
-        """
+    async def search(self, text: str, limit: int) -> Ranking:
+        """Return the ``limit`` crops that fit ``text`` best; raises what the queue raises."""
         started = time.perf_counter()
-        query, reading = self._encode(text)
+        query = await self._queue.encode(text)
         encoded = time.perf_counter()
-        hits = self._gallery.search(query, limit).hits
+        answer = await asyncio.to_thread(self._gallery.search, query.vector, limit)
         ended = time.perf_counter()
-        return Ranking(hits, reading, encoded - started, ended - encoded, ended - started)
-
-    def _encode(self, text: str) -> tuple[Float32Array, TextReading]:
-        with self._encoder_lock:
-            rows = self._encoder.encode_texts([text])  # (1, d)
-            reading = self._encoder.read_text(text)
-        expected = (1, self._encoder.card.embedding_width)
-        if rows.shape != expected or not np.isfinite(rows).all():
-            raise EncodingBroken(
-                f"the encoder returned shape {rows.shape} (expected {expected}) "
-                f"or numbers that are not finite"
-            )
-        query: Float32Array = rows[0]
-        return query, reading
+        return Ranking(
+            answer.hits, query.reading, encoded - started, ended - encoded, ended - started
+        )

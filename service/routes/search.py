@@ -12,6 +12,8 @@ from fastapi.exceptions import RequestValidationError
 
 from indexer.gallery import Hit
 from indexer.manifest import IndexManifest
+from service.encoding import EncodingOverloaded, EncodingStopped
+from service.encoding_problems import ENCODER_STOPPED, OVERLOADED, problem_of
 from service.json_bodies import JsonRoute
 from service.measures import Measures
 from service.openapi import problems
@@ -67,12 +69,18 @@ def search_routes(
         summary="Rank the crops that fit a description of a person",
         response_description="The crops, best first",
         responses=problems(
-            JSON_MALFORMED, BODY_TOO_LARGE, MEDIA_TYPE_UNSUPPORTED, REQUEST_INVALID, INTERNAL
+            JSON_MALFORMED,
+            BODY_TOO_LARGE,
+            MEDIA_TYPE_UNSUPPORTED,
+            REQUEST_INVALID,
+            INTERNAL,
+            OVERLOADED,
+            ENCODER_STOPPED,
         ),
     )
-    def search(request: SearchRequest) -> SearchResponse:
+    async def search(request: SearchRequest) -> SearchResponse:
         query_id = uuid.uuid4()
-        ranking = _rank(searcher, request, query_id)
+        ranking = await _rank(searcher, request, query_id)
         measures.count("ok")
         measures.observe(ranking)
         warnings = warnings_of(ranking.reading)
@@ -100,9 +108,11 @@ def search_routes(
     return router
 
 
-def _rank(searcher: Searcher, request: SearchRequest, query_id: uuid.UUID) -> Ranking:
+async def _rank(searcher: Searcher, request: SearchRequest, query_id: uuid.UUID) -> Ranking:
     try:
-        return searcher.search(request.text, request.limit)
+        return await searcher.search(request.text, request.limit)
+    except (EncodingOverloaded, EncodingStopped) as error:
+        raise problem_of(error) from error
     except Exception as error:
         log.error(  # noqa: TRY400 - the message may quote the description, so it is masked
             "search_failed",

@@ -5,6 +5,7 @@ machine slows both alike; what counts is the median of the ratios of the turns.
 """
 
 import argparse
+import asyncio
 import itertools
 import tempfile
 import time
@@ -25,6 +26,7 @@ from indexer.gallery import open_gallery
 from indexer.preparation import BuildOptions
 from models.contracts import PersonEncoder
 from models.loading import load_encoder
+from service.encoding import EncodingLimits, EncodingQueue
 from service.searcher import Searcher
 from tests.performance import second_stage
 from tests.performance.plain_loop import PlainLoop
@@ -128,12 +130,17 @@ def compare_one(
         take_turns("  beside its encoder alone", turns, own, build_anew).line("images/s", a_second)
     )
     gallery = open_gallery(build_anew(), encoder.card)
-    searched = take_turns(
-        f"search, {name}",
-        turns * 5,
-        partial(each_query, partial(loop.search, plain_index)),
-        partial(each_query, Searcher(encoder, gallery).search),
-    )
+    queue = EncodingQueue(encoder, limits=EncodingLimits(cached_texts=0))
+    queue.start()
+    searcher = Searcher(queue, gallery)
+    with asyncio.Runner() as runner:
+        searched = take_turns(
+            f"search, {name}",
+            turns * 5,
+            partial(each_query, partial(loop.search, plain_index)),
+            partial(each_query, lambda text, limit: runner.run(searcher.search(text, limit))),
+        )
+    queue.close()
     print(searched.line("ms", lambda s: 1000 * s / len(QUERIES)))
     gallery.close()
 

@@ -30,7 +30,7 @@ def test_problems_are_declared_under_their_own_media_type(document: dict[str, An
     problem = {"schema": {"$ref": "#/components/schemas/Problem"}}
     for path in ("/search", "/v1/search"):
         responses = document["paths"][path]["post"]["responses"]
-        assert set(responses) == {"200", "400", "413", "415", "422", "500"}
+        assert set(responses) == {"200", "400", "413", "415", "422", "500", "503"}
         for status in set(responses) - {"200"}:
             assert responses[status]["content"] == {"application/problem+json": problem}
     assert set(document["paths"]["/v1/crops/{crop_id}"]["get"]["responses"]) >= {
