@@ -18,8 +18,8 @@ from service.encoding import Kind
 from service.encoding.events import KINDS
 from service.searcher import Ranking
 
-Outcome = Literal["ok", "refused", "error"]
-OUTCOMES: tuple[Outcome, ...] = ("ok", "refused", "error")
+Outcome = Literal["ok", "refused", "error", "left"]
+OUTCOMES: tuple[Outcome, ...] = ("ok", "refused", "error", "left")
 BATCHES = (1, 2, 4, 8, 16, 32, 64)
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
@@ -33,7 +33,7 @@ class Measures:
         PlatformCollector(registry=self._registry)
         self._searches = Counter(
             "descry_search_requests",
-            "Searches by outcome: answered, refused as invalid, failed",
+            "Searches by outcome: answered, refused, failed, or left by the client",
             ["outcome"],
             registry=self._registry,
         )
