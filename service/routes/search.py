@@ -14,7 +14,7 @@ from indexer.gallery import Hit
 from indexer.manifest import IndexManifest
 from service.encoding import EncodingOverloaded, EncodingStopped
 from service.encoding_problems import ENCODER_STOPPED, OVERLOADED, problem_of
-from service.json_bodies import JsonRoute
+from service.json_bodies import CLIENT_GONE_STATUS, JsonRoute
 from service.measures import Measures
 from service.openapi import problems
 from service.problems import (
@@ -52,11 +52,14 @@ def search_routes(
 
             async def handle_counted(request: Request) -> Response:
                 try:
-                    return await handle(request)
+                    response = await handle(request)
                 except (ProblemRaised, RequestValidationError) as error:
                     failed = isinstance(error, ProblemRaised) and error.kind is INTERNAL
                     measures.count("error" if failed else "refused")
                     raise
+                if response.status_code == CLIENT_GONE_STATUS:
+                    measures.count("left")
+                return response
 
             return handle_counted
 

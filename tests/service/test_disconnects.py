@@ -1,11 +1,17 @@
 """Clients that leave before their answer is there."""
 
 import asyncio
+import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from starlette.types import Message
 
+from indexer.gallery import Gallery
 from service.disconnects import ClientGone, while_connected
+from tests.service.conftest import Service, serving
+from tests.service.encoding.conftest import PATIENCE_S, HeldEncoder
 
 
 class Connection:
@@ -77,3 +83,39 @@ def test_work_is_cancelled_with_whoever_awaits_it() -> None:
         return working.cancelled() and task.cancelled()
 
     assert asyncio.run(answer())
+
+
+def wait_for_metric(service: Service, line: str) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while line not in service.client.get("/metrics").text.splitlines():
+        assert time.monotonic() < deadline, line
+        time.sleep(0.01)
+
+
+def send_search(service: Service, text: str) -> socket.socket:
+    body = f'{{"text": "{text}"}}'
+    connection = socket.create_connection(("127.0.0.1", service.port))
+    connection.sendall(
+        "POST /search HTTP/1.1\r\nhost: test\r\ncontent-type: application/json\r\n"
+        f"content-length: {len(body)}\r\n\r\n{body}".encode()
+    )
+    return connection
+
+
+def test_a_search_whose_client_left_in_line_is_not_encoded(gallery: Gallery) -> None:
+    encoder = HeldEncoder()
+    with serving(encoder, gallery) as service, ThreadPoolExecutor(1) as pool:
+        encoder.go.clear()
+        encoder.calls.clear()
+        while encoder.entered.acquire(blocking=False):
+            pass
+        first = pool.submit(service.client.post, "/search", json={"text": "red"})
+        assert encoder.entered.acquire(timeout=PATIENCE_S)
+        with send_search(service, "nobody waits for green"):
+            wait_for_metric(service, 'descry_encoding_queue_depth{kind="text"} 1.0')
+        wait_for_metric(service, 'descry_search_requests_total{outcome="left"} 1.0')
+        encoder.go.set()
+        assert first.result().status_code == 200
+        metrics = service.client.get("/metrics").text
+    assert encoder.calls == [["red"]]
+    assert 'descry_encoding_skipped_total{kind="text"} 1.0' in metrics.splitlines()
