@@ -29,9 +29,10 @@ async def while_connected(receive: Receive, work: Coroutine[object, object, Resu
             return working.result()
         raise ClientGone
     finally:
-        for task in (working, leaving):
-            task.cancel()
-        await asyncio.gather(working, leaving, return_exceptions=True)
+        leaving.cancel()
+        if not working.done():
+            working.cancel()
+            await asyncio.wait((working,))
 
 
 async def _left(receive: Receive) -> None:
