@@ -67,6 +67,7 @@ bench: $(READY_DEV)
 	$(BIN)/python -m tests.performance
 	$(BIN)/python -m tests.performance.nearest_rows
 	$(BIN)/python -m tests.performance.growth
+	$(BIN)/python -m tests.performance.load
 
 clean:
 	rm -rf $(VENV) demo

@@ -11,9 +11,11 @@ from models.contracts import PersonEncoder
 from service.access.gate import DEFAULT_RULES, GATE_PROBLEMS, AccessRules, install_gate, requires
 from service.access.key_ring import Keys
 from service.audit.searches import NothingRecorded, SearchRecorder
+from service.encoding import EncodingQueue
 from service.measures import Measures
 from service.openapi import DocumentedApp
 from service.problems import install_problem_handlers
+from service.queued_encoder import QueuedEncoder
 from service.readiness import ReadinessProbe
 from service.routes.crops import crop_routes
 from service.routes.health import health_routes, info_routes
@@ -47,15 +49,22 @@ def create_app(
         ranking: Cursors, and the second stage where a request is silent.
     """
     manifest, size = gallery.manifest, gallery.size
-    searcher = Searcher(encoder, gallery, ranking.signer, ranking.rerank)
     measures = Measures(manifest, size)
-    probe = ReadinessProbe(searcher, gallery, encoder.card)
+    queue = EncodingQueue(encoder, events=measures.encoding)
+    queued = QueuedEncoder(encoder, queue)
+    searcher = Searcher(queued, gallery, ranking.signer, ranking.rerank)
+    probe = ReadinessProbe(queue, gallery, encoder.card)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
-        # The first encode is slow; this one is nobody's search.
-        await asyncio.to_thread(probe.check)
-        yield
+        queue.start()
+        queued.start()
+        try:
+            await queue.warm_up()
+            await probe.check()
+            yield
+        finally:
+            await asyncio.to_thread(queue.close)
 
     app = DocumentedApp(
         title="Descry",
@@ -72,12 +81,12 @@ def create_app(
     recorder = recorder or NothingRecorded()
     recorder.register(measures.registry)
     searching = APIRouter(dependencies=[requires("search")], responses=GATE_PROBLEMS)
-    searching.include_router(search_routes(searcher, manifest, size, measures, recorder))
+    searching.include_router(search_routes(searcher, queued, gallery, measures, recorder))
     searching.include_router(crop_routes(gallery))
     searching.include_router(info_routes(manifest, size))
     for prefix in ("", "/v1"):
         app.include_router(searching, prefix=prefix)
-    app.include_router(health_routes(probe, measures))
+    app.include_router(health_routes(probe, measures, queue))
     app.include_router(page_routes(), dependencies=[requires("search")])
     app.get("/openapi.json", include_in_schema=False, dependencies=[requires("search")])(
         app.openapi

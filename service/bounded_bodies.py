@@ -7,6 +7,7 @@ from fastapi import Request, Response
 from fastapi.routing import APIRoute
 from starlette.types import Message
 
+from service.disconnects import ClientGone, while_connected
 from service.problems import BODY_TOO_LARGE, MEDIA_TYPE_UNSUPPORTED, ProblemRaised, shorten
 
 BODY_LIMIT_BYTES = 64 * 1024
@@ -15,6 +16,9 @@ IMAGE_BODY_LIMIT_BYTES = 10 * 1024 * 1024
 # The rest of a refused body this small is taken in and dropped, so that the client, which is
 # still sending, comes to read the answer; a larger one ends with the connection.
 DRAINED_BYTES = 1024 * 1024
+
+# For the log: no client reads it. Where nginx logs a client that left, it is this number too.
+CLIENT_GONE_STATUS = 499
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -30,7 +34,7 @@ class BoundedRoute(APIRoute):
     """How to make it smaller."""
 
     def get_route_handler(self) -> Handler:
-        """Wrap the route's handler in the two checks."""
+        """Wrap the route's handler in the two checks; it ends when the client leaves."""
         handle = super().get_route_handler()
 
         async def handle_checked(request: Request) -> Response:
@@ -40,7 +44,11 @@ class BoundedRoute(APIRoute):
             async def replay() -> Message:
                 return {"type": "http.request", "body": body, "more_body": False}
 
-            return await handle(Request(request.scope, replay))
+            try:
+                answering = handle(Request(request.scope, replay))
+                return await while_connected(request.receive, answering)
+            except ClientGone:
+                return Response(status_code=CLIENT_GONE_STATUS)
 
         return handle_checked
 

@@ -10,12 +10,9 @@ from PIL import Image
 
 from models.card import ModelCard
 from models.contracts import Float32Array, PartScorer, PersonEncoder, TextReading
+from service.encoding import EncodingBroken
 
 PREPARED_TEXTS = 256
-
-
-class EncodingBroken(RuntimeError):
-    """The encoder returned something that is no unit vector of the index's width."""
 
 
 @dataclass(frozen=True)

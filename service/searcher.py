@@ -10,11 +10,12 @@ from indexer.gallery import ALL_CROPS, Crop, Filters, Gallery
 from models.contracts import Float32Array, PersonEncoder
 from service.candidates import Candidates
 from service.cursors import CursorSigner
+from service.encoding import EncodingBroken
 from service.explanations import phrases_of
 from service.fusion import WeightedMean, fuse
 from service.pages import PageMaker, PageRequest
 from service.queries import ImageSearchRequest, QueryRefused, SearchOptions, is_crop_id
-from service.query_encoding import EncodedQuery, EncodingBroken, LockedEncoder, QueryEncoder
+from service.query_encoding import EncodedQuery, LockedEncoder, QueryEncoder
 from service.ranking import Ranking
 from service.reranking import RerankDefaults, Reranker
 

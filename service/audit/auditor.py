@@ -74,6 +74,11 @@ class Auditor:
         """Whether a search must say what it is for."""
         return self._rules.purpose_required
 
+    @property
+    def waits(self) -> bool:
+        """Whether ``record`` may take as long as the database does."""
+        return self._rules.required
+
     def record(self, row: SearchRow) -> None:
         """Hand a row to the thread; where rows are required, wait until it is written.
 

@@ -1,10 +1,11 @@
 """The row of one search, and how a search that is running gets one."""
 
+import asyncio
 import json
 import time
 import unicodedata
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal, Protocol
@@ -50,6 +51,11 @@ class SearchRecorder(Protocol):
         """Whether a search must say what it is for."""
         ...
 
+    @property
+    def waits(self) -> bool:
+        """Whether ``record`` may take as long as the database does."""
+        ...
+
     def register(self, registry: CollectorRegistry) -> None:
         """Let the recorder's metrics be read, if it has any."""
         ...
@@ -67,6 +73,7 @@ class NothingRecorded:
     """Where there is no database, nothing is written."""
 
     purpose_required = False
+    waits = False
 
     def register(self, registry: CollectorRegistry) -> None:
         """Do nothing."""
@@ -105,6 +112,33 @@ def recorded(
         recorder.record(_row(search, access, request_id, "error", started))
         raise
     recorder.record(_row(search, access, request_id, "ok", started))
+
+
+@asynccontextmanager
+async def recorded_meanwhile(
+    recorder: SearchRecorder, request: Request, search: RunningSearch
+) -> AsyncIterator[RunningSearch]:
+    """Do as ``recorded``, without keeping the loop from other requests.
+
+    Raises:
+        ProblemRaised: If the row must be written before the search is answered, and cannot be.
+    """
+    started = time.perf_counter()
+    access, request_id = access_of(request), str(request.state.request_id)
+
+    async def record(outcome: SearchOutcome) -> None:
+        row = _row(search, access, request_id, outcome, started)
+        if recorder.waits:
+            await asyncio.to_thread(recorder.record, row)
+        else:
+            recorder.record(row)
+
+    try:
+        yield search
+    except BaseException:
+        await record("error")
+        raise
+    await record("ok")
 
 
 def _row(

@@ -5,6 +5,8 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from indexer.manifest import IndexManifest
 from service.access.gate import GATE_PROBLEMS, requires
+from service.encoding import EncodingQueue
+from service.encoding_problems import ENCODER_STOPPED
 from service.measures import Measures
 from service.openapi import problems
 from service.problems import NOT_READY, ProblemRaised
@@ -12,12 +14,20 @@ from service.readiness import ReadinessProbe
 from service.schemas import Alive, IndexIdentity, Info, ModelIdentity, Readiness
 
 
-def health_routes(probe: ReadinessProbe, measures: Measures) -> APIRouter:
+def health_routes(probe: ReadinessProbe, measures: Measures, queue: EncodingQueue) -> APIRouter:
     """Return the routes that machines ask about the state of the service."""
     router = APIRouter(tags=["operation"])
 
-    @router.get("/healthz", summary="Whether the process answers", response_description="It does")
+    @router.get(
+        "/healthz",
+        summary="Whether the process works, or must be started again",
+        response_description="It works",
+        responses=problems(ENCODER_STOPPED),
+    )
     async def healthz() -> Alive:
+        fault = queue.fault()
+        if fault is not None:
+            raise ProblemRaised(ENCODER_STOPPED, f"{fault}: start the service again")
         return Alive()
 
     @router.get(
@@ -26,8 +36,8 @@ def health_routes(probe: ReadinessProbe, measures: Measures) -> APIRouter:
         response_description="They can",
         responses=problems(NOT_READY),
     )
-    def readyz() -> Readiness:
-        readiness = probe.check()
+    async def readyz() -> Readiness:
+        readiness = await probe.check()
         if not readiness.ready:
             reasons = [check.detail for check in readiness.checks if not check.passed]
             raise ProblemRaised(

@@ -1,6 +1,8 @@
 """``POST /search`` and ``POST /search/image``: a query in, a page of ranked crops out."""
 
+import asyncio
 import json
+import time
 import traceback
 import uuid
 from collections.abc import Callable, Coroutine
@@ -12,14 +14,20 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import ValidationError
 
-from indexer.gallery import Filters
-from indexer.manifest import IndexManifest
+from indexer.gallery import Filters, Gallery
 from models.errors import ConfigurationInvalid, CropUnreadable
 from service.access.granted import access_of, restrict
-from service.audit.searches import RunningSearch, SearchRecorder, purpose_of, recorded
-from service.bounded_bodies import ImageRoute, JsonRoute
+from service.audit.searches import (
+    RunningSearch,
+    SearchRecorder,
+    purpose_of,
+    recorded_meanwhile,
+)
+from service.bounded_bodies import CLIENT_GONE_STATUS, ImageRoute, JsonRoute
 from service.column_filters import filters_of
 from service.cursors import CursorExpired
+from service.encoding import EncodingOverloaded, EncodingStopped
+from service.encoding_problems import ENCODER_STOPPED, OVERLOADED, problem_of
 from service.explanations import phrases_of
 from service.measures import Measures
 from service.openapi import problems
@@ -35,8 +43,10 @@ from service.problems import (
     shorten,
 )
 from service.queries import ImageSearchRequest, QueryRefused, SearchOptions, SearchRequest
+from service.query_encoding import EncodedQuery
 from service.query_images import read_query_image
 from service.query_warnings import code_of
+from service.queued_encoder import QueuedEncoder
 from service.ranking import Ranking
 from service.schemas import FieldError, IndexIdentity, ModelIdentity, SearchResponse
 from service.search_answers import answer_of, milliseconds
@@ -51,6 +61,8 @@ REFUSALS = (
     MEDIA_TYPE_UNSUPPORTED,
     REQUEST_INVALID,
     INTERNAL,
+    OVERLOADED,
+    ENCODER_STOPPED,
 )
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -68,16 +80,17 @@ QueryField = Annotated[
 
 def search_routes(
     searcher: Searcher,
-    manifest: IndexManifest,
-    size: int,
+    encoder: QueuedEncoder,
+    gallery: Gallery,
     measures: Measures,
     recorder: SearchRecorder,
 ) -> APIRouter:
     """Return the routes that search."""
-    index = IndexIdentity(name=manifest.name, generation=manifest.generation, size=size)
+    manifest = gallery.manifest
+    index = IndexIdentity(name=manifest.name, generation=manifest.generation, size=gallery.size)
     model = ModelIdentity(name=manifest.model.name, fingerprint=manifest.model.fingerprint)
 
-    def answer(
+    async def answer(
         request: SearchOptions, http: Request, image: QueryImage | None = None
     ) -> SearchResponse:
         query_id, access = uuid.uuid4(), access_of(http)
@@ -86,9 +99,9 @@ def search_routes(
         running = RunningSearch(
             str(query_id), _asked(request, image), manifest.generation, filters, purpose
         )
-        with recorded(recorder, http, running):
+        async with recorded_meanwhile(recorder, http, running):
             query = SearchQuery(request, filters, image, may_see=access.sees)
-            ranking = _rank(searcher, query, query_id)
+            ranking = await _rank(searcher, encoder, query, query_id)
             running.returned = tuple(hit.crop.id for hit in ranking.hits)
         measures.count("ok")
         measures.observe(ranking)
@@ -102,18 +115,20 @@ def search_routes(
         )
         return answer_of(ranking, query_id, index, model)
 
-    def search(request: SearchRequest, http: Request) -> SearchResponse:
-        return answer(request, http)
+    async def search(request: SearchRequest, http: Request) -> SearchResponse:
+        return await answer(request, http)
 
-    def search_by_image(http: Request, image: Uploaded, query: QueryField = "{}") -> SearchResponse:
+    async def search_by_image(
+        http: Request, image: Uploaded, query: QueryField = "{}"
+    ) -> SearchResponse:
         request = _parse_query(query)
         try:
-            picture = read_query_image(image)
+            picture = await asyncio.to_thread(read_query_image, image)
         except CropUnreadable as error:
             raise ProblemRaised(
                 IMAGE_UNREADABLE, f"the picture cannot be searched by: {error}"
             ) from error
-        return answer(request, http, picture)
+        return await answer(request, http, picture)
 
     router = APIRouter(tags=["search"])
     router.add_api_route(
@@ -158,11 +173,14 @@ def _counted(route: type[APIRoute], measures: Measures) -> type[APIRoute]:
 
             async def handle_counted(request: Request) -> Response:
                 try:
-                    return await handle(request)
+                    response = await handle(request)
                 except (ProblemRaised, RequestValidationError) as error:
                     failed = isinstance(error, ProblemRaised) and error.kind is INTERNAL
                     measures.count("error" if failed else "refused")
                     raise
+                if response.status_code == CLIENT_GONE_STATUS:
+                    measures.count("left")
+                return response
 
             return handle_counted
 
@@ -191,9 +209,24 @@ def _filters(request: SearchOptions) -> Filters:
         raise _refused("filters", str(error)) from error
 
 
-def _rank(searcher: Searcher, query: SearchQuery, query_id: uuid.UUID) -> Ranking:
+async def _encode(searcher: Searcher, encoder: QueuedEncoder, query: SearchQuery) -> EncodedQuery:
+    """Have all parts of a query encoded together, beside those of other requests."""
+    started = time.perf_counter()
+    texts = searcher.texts_of(query)
+    found = await asyncio.gather(*(encoder.text(text) for text in texts))
+    image = None if query.image is None else await encoder.image(query.image.image)
+    return EncodedQuery(dict(zip(texts, found, strict=True)), image, time.perf_counter() - started)
+
+
+async def _rank(
+    searcher: Searcher, encoder: QueuedEncoder, query: SearchQuery, query_id: uuid.UUID
+) -> Ranking:
+    started = time.perf_counter()
     try:
-        return searcher.answer(query)
+        encoded = await _encode(searcher, encoder, query)
+        return await asyncio.to_thread(searcher.rank, query, encoded, started)
+    except (EncodingOverloaded, EncodingStopped) as error:
+        raise problem_of(error) from error
     except QueryRefused as error:
         raise _refused(error.field, error.reason) from error
     except CursorExpired as error:
