@@ -51,14 +51,13 @@ def create_app(
     manifest, size = gallery.manifest, gallery.size
     measures = Measures(manifest, size)
     queue = EncodingQueue(encoder, events=measures.encoding)
+    queue.start()
     queued = QueuedEncoder(encoder, queue)
     searcher = Searcher(queued, gallery, ranking.signer, ranking.rerank)
     probe = ReadinessProbe(queue, gallery, encoder.card)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
-        queue.start()
-        queued.start()
         try:
             await queue.warm_up()
             await probe.check()

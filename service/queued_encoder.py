@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections import OrderedDict
 from collections.abc import Coroutine
+from contextvars import ContextVar
 from typing import TypeVar
 
 from PIL import Image
@@ -15,6 +16,9 @@ from service.query_encoding import PREPARED_TEXTS, EncodedText
 
 Result = TypeVar("Result")
 
+# asyncio.to_thread hands it on to its thread.
+_LOOP: ContextVar[asyncio.AbstractEventLoop] = ContextVar("loop")
+
 
 class QueuedEncoder:
     """A ``QueryEncoder`` whose methods wait for the queue, from any thread but the loop's."""
@@ -22,13 +26,12 @@ class QueuedEncoder:
     def __init__(self, encoder: PersonEncoder, queue: EncodingQueue) -> None:
         self._encoder = encoder
         self._queue = queue
-        self._loop: asyncio.AbstractEventLoop | None = None
         self._lock = threading.Lock()
         self._prepared: OrderedDict[str, object] = OrderedDict()
 
-    def start(self) -> None:
-        """Take the running loop, on which the queue is awaited, for that of all calls."""
-        self._loop = asyncio.get_running_loop()
+    def await_here(self) -> None:
+        """Let the threads that this task starts wait for the queue on its loop."""
+        _LOOP.set(asyncio.get_running_loop())
 
     @property
     def card(self) -> ModelCard:
@@ -79,7 +82,4 @@ class QueuedEncoder:
             return kept
 
     def _wait(self, asked: Coroutine[object, object, Result]) -> Result:
-        if self._loop is None:
-            asked.close()
-            raise RuntimeError("the encoder was used before it was started")
-        return asyncio.run_coroutine_threadsafe(asked, self._loop).result()
+        return asyncio.run_coroutine_threadsafe(asked, _LOOP.get()).result()

@@ -224,6 +224,7 @@ async def _rank(
     started = time.perf_counter()
     try:
         encoded = await _encode(searcher, encoder, query)
+        encoder.await_here()
         return await asyncio.to_thread(searcher.rank, query, encoded, started)
     except (EncodingOverloaded, EncodingStopped) as error:
         raise problem_of(error) from error
