@@ -387,14 +387,13 @@ def _stored(item: EmbeddedCrop) -> StoredCrop:
 
 def _check_same_model(index: Path, manifest: IndexManifest, encoder: PersonEncoder) -> None:
     card, before = encoder.card, manifest.model
-    if card.fingerprint() == before.fingerprint:
-        return
-    raise EncoderMismatch(
-        f"{index} was built with model {before.name!r} ({before.fingerprint[:12]}), not with "
-        f"{card.name!r} ({card.fingerprint()[:12]}): vectors of two models cannot be compared. "
-        f"Name that one by --model {before.source}, or build beside it with --index and another "
-        "folder, and serve that one when it is done"
-    )
+    if card.fingerprint() != before.fingerprint:
+        raise EncoderMismatch(
+            f"{index} was built with model {before.name!r} ({before.fingerprint[:12]}), not with "
+            f"{card.name!r} ({card.fingerprint()[:12]}): vectors of two models cannot be "
+            f"compared. Name that one by --model {before.source}, or build beside it with --index "
+            "and another folder, and serve that one when it is done"
+        )
 
 
 def _tell_nobody(_: Progress) -> None:
