@@ -5,6 +5,9 @@ FAISS  ?= cpu
 HOST   ?= 127.0.0.1
 PORT   ?= 8000
 
+# Who names another host wants others to see the demo, which shows nobody real.
+OPEN := $(if $(filter 127.% localhost,$(HOST)),,--allow-open)
+
 VENV := .venv
 BIN  := $(VENV)/bin
 READY := $(VENV)/ready-$(FAISS)
@@ -50,7 +53,7 @@ $(INDEX)/CURRENT: $(GALLERY)/export.json models/default/card.json | $(READY)
 	$(BIN)/python -m indexer build --crops $(GALLERY)/crops --metadata $(GALLERY)/metadata.csv --index $(INDEX) --name demo
 
 demo: $(READY) $(INDEX)/CURRENT
-	$(BIN)/python -m service --index $(INDEX) --host $(HOST) --port $(PORT)
+	$(BIN)/python -m service --index $(INDEX) --host $(HOST) --port $(PORT) $(OPEN)
 
 # Two processes of one thread each take half the time of one process of two threads.
 test: $(READY_DEV)
