@@ -1,17 +1,10 @@
-"""What a client may hand in: the size of a body, and an image that is judged before it is decoded.
-
-Nothing is ever fetched for a client: an image comes in the body, or is one of the gallery.
-"""
+"""How much a client may hand in."""
 
 from fastapi import HTTPException
-from PIL import Image
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from indexer.decoding import decode_image
-from models.errors import CropUnreadable
-from service.problems import BODY_TOO_LARGE, REQUEST_INVALID, ProblemRaised, problem_response
-from service.schemas import FieldError
+from service.problems import BODY_TOO_LARGE, ProblemRaised, problem_response
 
 BODY_LIMIT_BYTES = 10_000_000
 
@@ -53,20 +46,3 @@ class BodyLimit:
 
 def _too_large(shown: str) -> str:
     return f"a body of at most {BODY_LIMIT_BYTES} bytes is taken, this one has {shown}"
-
-
-def decode_upload(content: bytes, field: str) -> Image.Image:
-    """Return the upright RGB image that a client sent in a field of a form.
-
-    Raises:
-        ProblemRaised: If it is no JPEG, PNG, WebP or BMP, broken, smaller than 8 pixels, or has
-            more than 40 megapixels, which its header tells before any pixel is decoded.
-    """
-    try:
-        return decode_image(content)[0]
-    except CropUnreadable as error:
-        message = f"{field} cannot be used: {error}"
-        found = FieldError(
-            field=field, code="image_unreadable", message=message, value=f"{len(content)} bytes"
-        )
-        raise ProblemRaised(REQUEST_INVALID, message, errors=(found,)) from error

@@ -4,8 +4,8 @@ import asyncio
 import json
 import time
 import unicodedata
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal, Protocol
@@ -95,30 +95,11 @@ class RunningSearch:
     time: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
-@contextmanager
-def recorded(
-    recorder: SearchRecorder, request: Request, search: RunningSearch
-) -> Iterator[RunningSearch]:
-    """Write a row for the search in the block, whether it ends in an answer or in an error.
-
-    Raises:
-        ProblemRaised: If the row must be written before the search is answered, and cannot be.
-    """
-    started = time.perf_counter()
-    access, request_id = access_of(request), str(request.state.request_id)
-    try:
-        yield search
-    except BaseException:
-        recorder.record(_row(search, access, request_id, "error", started))
-        raise
-    recorder.record(_row(search, access, request_id, "ok", started))
-
-
 @asynccontextmanager
-async def recorded_meanwhile(
+async def recorded(
     recorder: SearchRecorder, request: Request, search: RunningSearch
 ) -> AsyncIterator[RunningSearch]:
-    """Do as ``recorded``, without keeping the loop from other requests.
+    """Write a row for the search in the block, whether it ends in an answer or in an error.
 
     Raises:
         ProblemRaised: If the row must be written before the search is answered, and cannot be.

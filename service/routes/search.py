@@ -21,7 +21,7 @@ from service.audit.searches import (
     RunningSearch,
     SearchRecorder,
     purpose_of,
-    recorded_meanwhile,
+    recorded,
 )
 from service.bounded_bodies import CLIENT_GONE_STATUS, ImageRoute, JsonRoute
 from service.column_filters import filters_of
@@ -99,7 +99,7 @@ def search_routes(
         running = RunningSearch(
             str(query_id), _asked(request, image), manifest.generation, filters, purpose
         )
-        async with recorded_meanwhile(recorder, http, running):
+        async with recorded(recorder, http, running):
             query = SearchQuery(request, filters, image, may_see=access.sees)
             ranking = await _rank(searcher, encoder, query, query_id)
             running.returned = tuple(hit.crop.id for hit in ranking.hits)

@@ -1,5 +1,7 @@
 """What a search says about itself before it is written down."""
 
+import asyncio
+
 import pytest
 from starlette.requests import Request
 
@@ -38,9 +40,13 @@ def test_a_search_that_is_answered_gets_one_row_with_all_of_it() -> None:
     kept = Kept()
     filters = Filters(columns={"camera": Condition(among=("gate 1",))})
     search = RunningSearch("q-1", "woman in red coat", 3, filters, "missing person 7")
-    with recorded(kept, request(), search) as running:
-        assert kept.rows == []
-        running.returned = ("a", "b")
+
+    async def answered() -> None:
+        async with recorded(kept, request(), search) as running:
+            assert kept.rows == []
+            running.returned = ("a", "b")
+
+    asyncio.run(answered())
     (row,) = kept.rows
     assert (row.query_id, row.request_id, row.key_id) == ("q-1", "r-1", "0011aabb")
     assert (row.client, row.purpose, row.generation) == ("192.0.2.7", "missing person 7", 3)
@@ -53,12 +59,14 @@ def test_a_search_that_is_answered_gets_one_row_with_all_of_it() -> None:
 
 def test_a_search_that_fails_gets_a_row_without_crops() -> None:
     kept = Kept()
-    with (
-        pytest.raises(RuntimeError, match="broken"),
-        recorded(kept, request(), RunningSearch("q-1", "red", 1)) as running,
-    ):
-        running.returned = ("a",)
-        raise RuntimeError("broken")
+
+    async def broken() -> None:
+        async with recorded(kept, request(), RunningSearch("q-1", "red", 1)) as running:
+            running.returned = ("a",)
+            raise RuntimeError("broken")
+
+    with pytest.raises(RuntimeError, match="broken"):
+        asyncio.run(broken())
     (row,) = kept.rows
     assert (row.returned, row.outcome, row.filters) == ((), "error", "{}")
 
